@@ -1,0 +1,1 @@
+"""When things run: one Prefect flow per stage, the pipeline, and the command line."""

@@ -1,0 +1,1 @@
+"""What runs: files here are stages (Prefect tasks), folders are libraries without Prefect."""

@@ -1,0 +1,1 @@
+"""What paid teachers share: reading answers, rate limits, retries, money."""

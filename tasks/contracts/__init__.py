@@ -1,0 +1,1 @@
+"""What everyone agrees on: errors, settings, table schemas, stages. No Prefect, no torch."""

@@ -1,0 +1,44 @@
+"""The systems that are compared, teachers first, the student last: their order, their titles, who is a teacher."""
+
+from collections.abc import Iterable
+
+FUSED, STUDENT, ORACLE = "fused", "student", "oracle"
+
+# The classifier teacher is `source` in metrics.json and `classifier` in the tables; its reader need not know.
+_TITLES = {
+    "source": "source classifier",
+    "classifier": "source classifier",
+    "lalm": "LALM",
+    FUSED: "fused, no training",
+    STUDENT: "student",
+    ORACLE: "oracle of the teachers",
+}
+_RANK = {"source": 0, "classifier": 0, "lalm": 1, FUSED: 3, STUDENT: 4, ORACLE: 5}
+
+
+def system_title(name: str) -> str:
+    """What a reader calls the system.
+
+    >>> system_title("lalm"), system_title("my-wavlm")
+    ('LALM', 'my-wavlm')
+    """
+    return _TITLES.get(name, name)
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Source classifier, LALM, further teachers as given, fused, student, oracle.
+
+    >>> in_order(["student", "gpt", "lalm", "classifier"])
+    ['classifier', 'lalm', 'gpt', 'student']
+    """
+    return sorted(names, key=lambda name: _RANK.get(name, 2))
+
+
+def teachers_of(names: Iterable[str]) -> list[str]:
+    """The teachers among the systems: whatever is neither fused, nor the student, nor the oracle."""
+    return [name for name in in_order(names) if name not in (FUSED, STUDENT, ORACLE)]
+
+
+def compared(names: Iterable[str]) -> list[str]:
+    """The systems that compete: all but the oracle, which knows gold."""
+    return [name for name in in_order(names) if name != ORACLE]

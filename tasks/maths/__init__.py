@@ -1,0 +1,1 @@
+"""Formulas, each written once for NumPy and torch alike."""

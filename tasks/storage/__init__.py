@@ -1,0 +1,1 @@
+"""Audio, tables, answers and features on disk; atomic writes and stage records."""

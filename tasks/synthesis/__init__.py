@@ -1,0 +1,1 @@
+"""A source-filter voice and the two small synthetic corpora of the demo."""

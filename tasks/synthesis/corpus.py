@@ -1,0 +1,97 @@
+"""Two small corpora of the synthetic voice for the demo: a labelled studio source and a shifted target."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from tasks.storage.files import make_folder, replacing
+from tasks.synthesis.channel import ROOM, STUDIO, Channel, record
+from tasks.synthesis.manner import CUE_NAMES, CUES, Manner, express
+from tasks.synthesis.utterance import Speaker, lay_out
+from tasks.synthesis.voice import SAMPLE_RATE_HZ, speak
+
+COLUMNS = ("clip_id", "path", "label", "speaker", "corpus", "language", "duration_s")
+N_SPEAKERS = 8
+
+DomainName = Literal["source", "target"]
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Who speaks, how, and through what."""
+
+    number: int  # of the domain's stream of chance
+    channel: Channel
+    pitch_shift_st: float
+    rate_hz: float
+    intensity: tuple[float, float]  # of expression: mean and standard deviation
+    style: dict[str, float]  # how strongly each cue is used in this corpus
+    suffixes: tuple[str, ...]
+
+
+DOMAINS: dict[DomainName, Domain] = {
+    "source": Domain(0, STUDIO, 0.0, 5.0, (1.0, 0.25), {}, (".flac",)),
+    "target": Domain(1, ROOM, 1.0, 5.5, (0.9, 0.3), {}, (".flac", ".wav")),
+}
+
+
+def make_corpus(folder: Path, domain: DomainName, seed: int = 0, clips_per_class: int = 60) -> Path:
+    """Writes `audio/` and `manifest.csv`; the same seed gives the same bytes.
+
+    Returns:
+        The manifest.
+    """
+    make_folder(folder / "audio")
+    rows = []
+    for clip_id, label, speaker, wave_S in _clips(DOMAINS[domain], domain, seed, clips_per_class):
+        path = f"audio/{clip_id}{DOMAINS[domain].suffixes[len(rows) % len(DOMAINS[domain].suffixes)]}"
+        soundfile.write(folder / path, wave_S, SAMPLE_RATE_HZ, subtype="PCM_16")
+        duration_s = f"{len(wave_S) / SAMPLE_RATE_HZ:.3f}"
+        rows.append((clip_id, path, label, speaker, f"mifuse-synthetic-{domain}", "und", duration_s))
+    with replacing(folder / "manifest.csv") as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
+    return folder / "manifest.csv"
+
+
+def _clips(
+    domain: Domain, name: DomainName, seed: int, clips_per_class: int
+) -> Iterator[tuple[str, str, str, NDArray[np.float64]]]:
+    """Clip id, label, speaker, wave. Every clip has its own stream of chance: more clips do not change the first ones."""
+    speakers = [make_speaker(f"{name}{k:02d}", k, domain, np.random.default_rng([seed, domain.number, k])) for k in range(N_SPEAKERS)]
+    for number in range(clips_per_class):
+        speaker = speakers[number % N_SPEAKERS]
+        for at, emotion in enumerate(CUES):
+            rng = np.random.default_rng([seed, domain.number, 1000 + number, at])
+            yield f"{speaker.name}_{emotion}_{number:03d}", emotion, speaker.name, _say(speaker, emotion, domain, rng)
+
+
+def make_speaker(name: str, number: int, domain: Domain, rng: np.random.Generator) -> Speaker:
+    """Women and men in turn; taller people have lower formants and often lower voices."""
+    is_woman = number % 2 == 0
+    size = rng.standard_normal()
+    pitch_st = (23.5 if is_woman else 13.5) - 0.7 * size + 1.5 * rng.standard_normal() + domain.pitch_shift_st
+    habit = Manner(
+        log_range=0.15 * rng.standard_normal(),
+        effort=0.05 * rng.standard_normal(),
+        breath=0.01 * rng.standard_normal(),
+        level_db=1.5 * rng.standard_normal(),
+        log_jitter=0.2 * rng.standard_normal(),
+    )
+    style = {cue: domain.style.get(cue, 1.0) * rng.normal(1.0, 0.3) for cue in CUE_NAMES}
+    rate_hz = domain.rate_hz * float(np.exp(0.08 * rng.standard_normal()))
+    return Speaker(name, pitch_st, (1.16 if is_woman else 1.0) * (1 - 0.03 * size), rate_hz, habit, style)
+
+
+def _say(speaker: Speaker, emotion: str, domain: Domain, rng: np.random.Generator) -> NDArray[np.float64]:
+    intensity = float(np.clip(rng.normal(*domain.intensity), 0.2, 1.6))
+    manner = express(emotion, intensity, speaker.style, speaker.habit, rng)
+    tracks = lay_out(speaker, manner, rng.uniform(1.4, 2.4), rng)
+    return record(speak(tracks, rng), manner.level_db, domain.channel, rng)

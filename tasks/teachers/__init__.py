@@ -1,0 +1,17 @@
+"""Whoever guesses a clip's emotion: paid audio-language models and the source-trained classifier.
+
+These unions are the lists of them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from tasks.teachers.gemini import GeminiSettings
+from tasks.teachers.mc_dropout import MCDropoutSettings
+from tasks.teachers.simulated import SimulatedSettings
+
+PaidSettings = GeminiSettings | SimulatedSettings
+TeacherSettings = Annotated[GeminiSettings | MCDropoutSettings | SimulatedSettings, Field(discriminator="kind")]

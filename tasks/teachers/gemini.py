@@ -1,0 +1,40 @@
+"""Gemini through the official google-genai SDK, with its own retries off."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from tasks.asking.provider import Provider
+from tasks.contracts.errors import KeyMissingError
+from tasks.teachers.paid import PaidTeacherSettings, what_is_asked
+
+_KEYS = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+
+
+class GeminiSettings(PaidTeacherSettings):
+    """`kind: gemini`."""
+
+    kind: Literal["gemini"] = "gemini"
+    model: str = "gemini-2.5-flash"
+    seed: int | None = None  # draw k is sent seed + k; None sends none, as the paper does
+
+    def asked(self, classes: Sequence[str]) -> dict[str, Any]:
+        """See `PaidTeacher`."""
+        sampling = {"temperature": self.temperature, "seed": self.seed}
+        return what_is_asked(self.kind, self.model, sampling, self.prompt, classes)
+
+    @contextmanager
+    def connect(self, classes: Sequence[str]) -> Iterator[Provider]:
+        """See `PaidTeacher`. `GOOGLE_GEMINI_BASE_URL` redirects the calls, to `mifuse lalm-server` for example."""
+        key = next((os.environ[name] for name in _KEYS if os.environ.get(name)), None)
+        if key is None:
+            raise KeyMissingError(
+                f"{self.model}: no API key. Set {' or '.join(_KEYS)}, or use `kind: simulated` to try without one."
+            )
+        # Imported here: the SDK takes half a second, and a run whose answers are all kept needs none of it.
+        from tasks.teachers.gemini_provider import GeminiProvider
+
+        yield GeminiProvider(self, classes, key, base_url=None)

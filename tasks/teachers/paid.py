@@ -1,0 +1,64 @@
+"""What every paid teacher has in `pipelines.yaml`, and the promise that its settings make to the stage that asks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Annotated, Any, Protocol
+
+from pydantic import AfterValidator, Field
+
+from tasks.asking.limits import LimitSettings
+from tasks.asking.provider import Provider
+from tasks.asking.reading import answer_schema
+from tasks.contracts.settings import OPERATIONAL, Settings
+from tasks.teachers.prompts import prompt_text
+
+AUDIO_TOKENS_PER_S = 32  # Gemini's older pages say 32, its newer ones 25; the usage that comes back is what counts
+
+
+def _shipped_prompt(prompt_id: str) -> str:
+    prompt_text(prompt_id, ["any"])
+    return prompt_id
+
+
+class PaidTeacherSettings(Settings):
+    """A model behind an API, asked `draws` times per clip."""
+
+    draws: int = Field(default=5, ge=1, le=64)
+    temperature: float = Field(default=0.6, ge=0, le=2)
+    prompt: Annotated[str, AfterValidator(_shipped_prompt)] = "emotion-v1"
+    min_answered: float = Field(default=0.9, ge=0, le=1, json_schema_extra=OPERATIONAL)
+    limits: LimitSettings = Field(default=LimitSettings(), json_schema_extra=OPERATIONAL)
+    max_cost_usd: float | None = Field(default=None, gt=0, json_schema_extra=OPERATIONAL)
+
+
+class PaidTeacher(Protocol):
+    """What the stage `query_lalm` relies on."""
+
+    draws: int
+    temperature: float
+    prompt: str
+    min_answered: float
+    limits: LimitSettings
+    max_cost_usd: float | None
+
+    @property
+    def model(self) -> str: ...
+
+    def asked(self, classes: Sequence[str]) -> dict[str, Any]:
+        """Everything that decides an answer, besides the audio and the number of the draw: a part of its key."""
+
+    def connect(self, classes: Sequence[str]) -> AbstractContextManager[Provider]:
+        """A provider that is ready to be asked. Raises KeyMissingError where a key is needed and not set."""
+
+
+def what_is_asked(kind: str, model: str, sampling: dict[str, Any], prompt_id: str, classes: Sequence[str]) -> dict[str, Any]:
+    """The part of the key that all paid teachers build alike."""
+    return {
+        "kind": kind,
+        "model": model,
+        "sampling": sampling,
+        "prompt": prompt_text(prompt_id, classes),
+        "schema": answer_schema(classes),
+    }

@@ -1,0 +1,44 @@
+"""A free teacher for trying things out: starts the loopback LALM and asks it through the real google-genai SDK."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from pydantic import Field
+
+from tasks.asking.limits import LimitSettings
+from tasks.asking.provider import Provider
+from tasks.contracts.settings import OPERATIONAL
+from tasks.teachers.paid import PaidTeacherSettings, what_is_asked
+
+
+class SimulatedSettings(PaidTeacherSettings):
+    """`kind: simulated`. Judges prosody by fixed rules; a weak teacher, and no substitute for a real model."""
+
+    kind: Literal["simulated"] = "simulated"
+    seed: int = 0  # draw k is sent seed + k, so that a run can be repeated exactly
+    limits: LimitSettings = Field(
+        default=LimitSettings(requests_per_minute=None, tokens_per_minute=None, concurrency=16),
+        json_schema_extra=OPERATIONAL,
+    )
+
+    @property
+    def model(self) -> str:
+        """What the loopback server calls itself."""
+        return "simulated-prosody-1"
+
+    def asked(self, classes: Sequence[str]) -> dict[str, Any]:
+        """See `PaidTeacher`."""
+        sampling = {"temperature": self.temperature, "seed": self.seed}
+        return what_is_asked(self.kind, self.model, sampling, self.prompt, classes)
+
+    @contextmanager
+    def connect(self, classes: Sequence[str]) -> Iterator[Provider]:
+        """See `PaidTeacher`."""
+        from tasks.teachers.gemini_provider import GeminiProvider
+        from tasks.teachers.loopback.server import running_server
+
+        with running_server() as server:
+            yield GeminiProvider(self, classes, key="none-needed", base_url=server.url)
