@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import sys
+from typing import TextIO
 
 from tqdm import tqdm
 
 _LOG_EVERY_S = 20.0
+
+
+class _Lines:
+    """Turns the bar's carriage returns into lines."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        if shown := text.strip("\r\n\x1b[A "):
+            self._stream.write(f"  {shown}\n")
+
+    def flush(self) -> None:
+        self._stream.flush()
 
 
 def progress_bar(description: str, total: int, unit: str) -> tqdm:
@@ -16,7 +31,8 @@ def progress_bar(description: str, total: int, unit: str) -> tqdm:
         desc=f"  {description}",
         total=total,
         unit=f" {unit}",
-        dynamic_ncols=True,
+        file=sys.stderr if on_terminal else _Lines(sys.stderr),
+        dynamic_ncols=on_terminal,
         mininterval=0.1 if on_terminal else _LOG_EVERY_S,
         leave=False,
         delay=0.0 if on_terminal else _LOG_EVERY_S,

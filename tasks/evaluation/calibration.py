@@ -80,7 +80,9 @@ def _check(confidence_N: FloatArray, correct_N: BoolArray, bins: int) -> None:
     if bins < 1:
         raise ValueError(f"bins must be at least 1, got {bins}.")
     if confidence_N.ndim != 1 or confidence_N.shape != correct_N.shape:
-        raise ValueError(f"confidence_N has shape {confidence_N.shape}, correct_N {correct_N.shape}; both must be (N,).")
+        raise ValueError(
+            f"confidence_N has shape {confidence_N.shape}, correct_N {correct_N.shape}; both must be (N,)."
+        )
     wrong = np.flatnonzero(~((confidence_N >= 0) & (confidence_N <= 1)))
     if len(wrong):
         raise ValueError(

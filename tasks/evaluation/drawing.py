@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import StringIO
 
 from matplotlib import style
@@ -77,6 +77,16 @@ def shorten(name: str, length: int = 14) -> str:
     ('sad', 'disappointed…')
     """
     return name if len(name) <= length else f"{name[: length - 1].rstrip()}…"
+
+
+def legend_columns(names: Sequence[str], width_in: float) -> int:
+    """How many legend entries fit side by side at 9 points.
+
+    >>> legend_columns(["angry", "happy", "neutral", "sad"], 3.3), legend_columns(["contempt", "disgust"], 1.0)
+    (4, 1)
+    """
+    lengths, room = [len(shorten(name)) + 4 for name in names], width_in * 14  # 14 characters an inch; 4 for the key
+    return len(names) if sum(lengths) <= room else max(1, int(room / max(lengths)))
 
 
 def say_nothing_to_show(ax: Axes, reason: str) -> None:

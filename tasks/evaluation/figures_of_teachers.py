@@ -4,9 +4,12 @@ import numpy as np
 import polars as pl
 from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from tasks.evaluation.drawing import ACCENT, draw, say_nothing_to_show
+
+FloatArray = NDArray[np.float64]
 
 BINS = 30  # counted in bins, so that a figure of 100,000 clips is no larger than one of 100
 
@@ -21,7 +24,9 @@ def draw_mi(pseudo_labels: pl.DataFrame, teacher: str, title: str) -> str:
             say_nothing_to_show(ax, "MI is unknown for all clips")
             return
         ax.hist(mi_N, bins=BINS, range=(0, _upper(mi_N)), color=ACCENT, alpha=0.75, histtype="stepfilled")
-        ax.set(title=f"{title}: MI", xlabel="MI between its draws (nats)", ylabel="clips")
+        ax.set(title=f"{title}: MI", xlabel="MI between its draws (nats)", ylabel="clips", xlim=(0, None))
+        ax.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+        ax.yaxis.set_major_formatter("{x:,.0f}")
         ax.grid(visible=True, axis="y")
         ax.set_axisbelow(True)
 
@@ -29,7 +34,7 @@ def draw_mi(pseudo_labels: pl.DataFrame, teacher: str, title: str) -> str:
 
 
 def draw_mi_against_weight(pseudo_labels: pl.DataFrame, teacher: str, title: str) -> str:
-    """Where the clips lie between the teacher's MI and its weight, as hexagons shaded by count."""
+    """Where the clips lie between the teacher's MI and its weight, as dots, darker where there are more."""
     known = _known(pseudo_labels, f"{teacher}_mi", f"{teacher}_weight")
 
     def paint(figure: Figure) -> None:
@@ -37,23 +42,40 @@ def draw_mi_against_weight(pseudo_labels: pl.DataFrame, teacher: str, title: str
         if not len(known):
             say_nothing_to_show(ax, "MI is unknown for all clips")
             return
-        mi_N, weight_N = known.T
-        extent = (0, _upper(mi_N), 0, 1)
-        ax.hexbin(mi_N, weight_N, gridsize=(48, 24), extent=extent, bins="log", mincnt=1, cmap=_shades(), linewidths=0.2)
-        ax.set(title=f"{title}: weight", xlabel="MI between its draws (nats)", ylabel="weight", ylim=(0, 1.03))
+        mi_M, weight_M, count_M = bin_points(known[:, 0], known[:, 1])
+        ax.scatter(mi_M, weight_M, c=np.log1p(count_M), cmap=_shades(), vmin=0, s=9, linewidths=0)
+        ax.set(
+            title=f"{title}: weight",
+            xlabel="MI between its draws (nats)",
+            ylabel="weight",
+            xlim=(0, None),
+            ylim=(0, 1.03),
+        )
         ax.grid(visible=True)
         ax.set_axisbelow(True)
 
     return draw(4.6, 2.5, f"Weight of {title} against the mutual information between its draws.", paint)
 
 
-def _known(pseudo_labels: pl.DataFrame, *columns: str) -> NDArray[np.float64]:
+def bin_points(x_N: FloatArray, y_N: FloatArray, bins: int = 60) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Points that lie close together as one: mean x, mean y and count of each filled cell of a bins × bins grid.
+
+    >>> [axis.tolist() for axis in bin_points(np.array([0.0, 0.001, 1.0]), np.array([0.5, 0.5, 0.25]))]
+    [[0.0005, 1.0], [0.5, 0.25], [2.0, 1.0]]
+    """
+    cell_N = [np.minimum(axis / max(float(axis.max()), 1e-12) * bins, bins - 1).astype(int) for axis in (x_N, y_N)]
+    _, point_N, count_M = np.unique(cell_N[0] * bins + cell_N[1], return_inverse=True, return_counts=True)
+    x_M, y_M = (np.bincount(point_N, weights=axis) / count_M for axis in (x_N, y_N))
+    return x_M, y_M, count_M.astype(np.float64)
+
+
+def _known(pseudo_labels: pl.DataFrame, *columns: str) -> FloatArray:
     """The rows where all the columns hold a number, shape (N, columns)."""
     chosen = pseudo_labels.select(pl.col(name).cast(pl.Float64).fill_nan(None) for name in columns)
     return chosen.drop_nulls().to_numpy()
 
 
-def _upper(mi_N: NDArray[np.float64]) -> float:
+def _upper(mi_N: FloatArray) -> float:
     return max(float(mi_N.max()), 0.01)  # all draws agree on all clips: an axis still needs a length
 
 

@@ -1,12 +1,13 @@
 """Figures about training: loss and its parts, agreement with the teacher, class shares, over the steps."""
 
+import math
 from collections.abc import Sequence
 
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tasks.evaluation.drawing import ACCENT, colour, draw, shorten
+from tasks.evaluation.drawing import ACCENT, colour, draw, legend_columns, shorten
 
 POINTS = 150  # as many as a line in print can show; the rest is noise and bytes
 
@@ -46,9 +47,13 @@ def thin(curves: pl.DataFrame, points: int = POINTS) -> pl.DataFrame:
 
 
 def _draw_lines(
-    curves: pl.DataFrame, lines: dict[str, str], colours: list[str], title: str, limits: tuple[float, float | None] | None
+    curves: pl.DataFrame,
+    lines: dict[str, str],
+    colours: list[str],
+    title: str,
+    limits: tuple[float, float | None] | None,
 ) -> str:
-    curves = thin(curves.sort("step"))
+    curves, columns = thin(curves.sort("step")), legend_columns(list(lines), 3.3)
 
     def paint(figure: Figure) -> None:
         ax = figure.add_subplot()
@@ -60,9 +65,9 @@ def _draw_lines(
         if limits:
             ax.set_ylim(*limits)
         if len(lines) > 1:
-            figure.legend(loc="outside lower left", ncols=4, handlelength=1, columnspacing=1.2)
+            figure.legend(loc="outside lower left", ncols=columns, handlelength=1, columnspacing=1.2)
 
-    return draw(3.3, 2.6, f"{title}, over the training steps.", paint)
+    return draw(3.3, 2.4 + 0.2 * math.ceil(len(lines) / columns), f"{title}, over the training steps.", paint)
 
 
 def _paint_line(ax: Axes, line: pl.DataFrame, label: str, line_colour: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasks.evaluation.compare import gap_recovered, ua_margin
-from tasks.evaluation.systems import FUSED, STUDENT, system_title, teachers_of
+from tasks.evaluation.systems import FUSED, STUDENT, count_clips, system_title, teachers_of
 
 Metrics = Mapping[str, Mapping[str, Any]]
 
@@ -19,7 +19,7 @@ def headline(metrics: Metrics) -> str:
     """
     ua = metrics[STUDENT]["ua"]
     teachers = sorted(teachers_of(metrics), key=lambda name: -metrics[name]["ua"])
-    beaten = [name for name in teachers if ua - metrics[name]["ua"] > _TIE]
+    beaten = [name for name in teachers if ua - metrics[name]["ua"] >= -1]
     against = _join([f"{_percent(metrics[name]['ua'])} ({system_title(name)})" for name in teachers])
     return f"The student {_verdict(beaten, teachers)}: UA {_percent(ua)} against {against}."
 
@@ -29,9 +29,10 @@ def remarks(metrics: Metrics) -> list[str]:
     sentences = [_compare_with_best_and_fused(metrics)]
     gap = gap_recovered(metrics)
     if gap is not None:
-        sentences.append(f"Of what a perfect choice between the teachers would gain, it recovers {100 * gap:.0f}%.")
+        share = f"{100 * gap:.0f}%".replace("-", "−")
+        sentences.append(f"Gap recovered: {share} of what always choosing the right teacher would gain.")
     margin, n = ua_margin(metrics[STUDENT]["confusion"]), metrics[STUDENT]["n"]
-    sentences.append(f"With {n:,} clips, its UA is known to about ± {100 * margin:.1f} points.")
+    sentences.append(f"With {count_clips(n)}, its UA is known to about ± {100 * margin:.1f} points.")
     return sentences
 
 
@@ -41,7 +42,9 @@ def headline_without_gold(summary: Mapping[str, Any]) -> str:
     with_fused = pairs[STUDENT][FUSED]
     if with_fused is None:
         return "The student and the fused labels have no clip in common."
-    sentence = f"The student names the same class as the fused labels on {_percent(with_fused)} of {summary['n']:,} clips"
+    sentence = (
+        f"The student names the same class as the fused labels on {_percent(with_fused)} of {count_clips(summary['n'])}"
+    )
     teachers = teachers_of(systems)
     between = [pairs[a][b] for i, a in enumerate(teachers) for b in teachers[i + 1 :] if pairs[a][b] is not None]
     if not between:
@@ -57,8 +60,11 @@ def _compare_with_best_and_fused(metrics: Metrics) -> str:
     if FUSED not in metrics:
         return f"{sentence}."
     fused = metrics[FUSED]["ua"]
-    verdict = "" if ua - fused > _TIE else ", so training added nothing to the fusion"
-    return f"{sentence} and {_distance(ua, fused)} the fused labels without training{verdict}."
+    verdict = {"level with": ": training added nothing", "below": ": training did harm"}
+    compared = _distance(ua, fused)
+    return (
+        f"{sentence} and {compared} the fused labels without training{verdict.get(compared.split(' points ')[-1], '')}."
+    )
 
 
 def _verdict(beaten: list[str], teachers: list[str]) -> str:

@@ -57,7 +57,7 @@ def score(gold: Sequence[str], probs_NC: FloatArray, classes: Sequence[str]) -> 
         Scores within [0, 1].
 
     Raises:
-        ValueError: No clips; a gold label that is no class; another shape than (N, C); or a row that is no distribution.
+        ValueError: No clips; a gold label that is no class; a shape other than (N, C); a row that is no distribution.
 
     >>> scores = score(["sad", "sad", "happy"], np.array([[0.9, 0.1], [0.3, 0.7], [np.nan, np.nan]]), ["sad", "happy"])
     >>> scores.ua, round(scores.wa, 3), round(scores.coverage, 3), scores.confusion
@@ -89,7 +89,7 @@ def predict(probs_NC: FloatArray) -> tuple[IntArray, NDArray[np.bool_]]:
     >>> predict(np.array([[0.2, 0.8], [np.nan, np.nan]]))
     (array([1, 2]), array([ True, False]))
     """
-    answered_N = ~np.isnan(probs_NC).any(axis=1)
+    answered_N = np.logical_not(np.isnan(probs_NC).any(axis=1))
     best_N = np.nan_to_num(probs_NC).argmax(axis=1)
     return np.where(answered_N, best_N, probs_NC.shape[1]), answered_N
 
@@ -112,11 +112,13 @@ def index_gold(gold: Sequence[str], classes: Sequence[str]) -> IntArray:
 def check_probs(probs_NC: FloatArray, n_clips: int, n_classes: int) -> None:
     """Refuse anything but N rows over C classes, each a distribution or NaN throughout."""
     if probs_NC.shape != (n_clips, n_classes):
-        raise ValueError(f"probs_NC has shape {probs_NC.shape}, but there are {n_clips} gold labels, {n_classes} classes.")
+        raise ValueError(
+            f"probs_NC has shape {probs_NC.shape}, but there are {n_clips} gold labels, {n_classes} classes."
+        )
     is_distribution_N = (probs_NC >= 0).all(axis=1) & (np.abs(probs_NC.sum(axis=1) - 1) <= SUM_TOLERANCE)
     wrong = np.flatnonzero(~(is_distribution_N | np.isnan(probs_NC).all(axis=1)))
     if len(wrong):
         raise ValueError(
             f"{len(wrong)} of {n_clips} rows are not probability distributions; "
-            f"first: row {wrong[0]} = {probs_NC[wrong[0]].tolist()}. Did you pass logits? NaN throughout means no answer."
+            f"first: row {wrong[0]} = {probs_NC[wrong[0]].tolist()}. Did you pass logits? A row of NaN means no answer."
         )

@@ -37,7 +37,7 @@ class ReportData:
 
 
 def render_report(data: ReportData) -> str:
-    """The report as HTML. The same data give the same bytes; at most 20 + 100 clips are named, however many there are."""
+    """The report as HTML. The same data give the same bytes, and only a fixed number of clips is named."""
     teachers = in_order(data.teachers)
     page = {
         "data": data,

@@ -27,7 +27,9 @@ def metric_rows(metrics: Mapping[str, Mapping[str, Any]]) -> list[Row]:
         errors = [metrics[c]["ece"] for c in competing if metrics[c]["ece"] is not None]
         if name != ORACLE and row["ece"] is not None and row["ece"] <= min(errors):
             best.add("ece")
-        rows.append({**row, "name": name, "title": system_title(name), "best": best, "margin": ua_margin(row["confusion"])})
+        rows.append(
+            {**row, "name": name, "title": system_title(name), "best": best, "margin": ua_margin(row["confusion"])}
+        )
     return rows
 
 
@@ -73,7 +75,13 @@ def reason_rows(table: pl.DataFrame) -> list[Row]:
 
 def quarantined_rows(clips: pl.DataFrame) -> list[Row]:
     """The first quarantined clips and why."""
-    return clips.filter(pl.col("status") == "quarantined").sort("clip_id").select("clip_id", "path", "reason").head(QUARANTINED_SHOWN).to_dicts()
+    return (
+        clips.filter(pl.col("status") == "quarantined")
+        .sort("clip_id")
+        .select("clip_id", "path", "reason")
+        .head(QUARANTINED_SHOWN)
+        .to_dicts()
+    )
 
 
 def agreement_rows(summary: Mapping[str, Any]) -> list[Row]:
@@ -82,7 +90,9 @@ def agreement_rows(summary: Mapping[str, Any]) -> list[Row]:
     return [{"title": system_title(a), "shares": [pairs[a].get(b) for b in pairs]} for a in pairs]
 
 
-def class_shares(summary: Mapping[str, Any], metrics: Mapping[str, Any] | None, classes: Sequence[str]) -> dict[str, dict[str, float]]:
+def class_shares(
+    summary: Mapping[str, Any], metrics: Mapping[str, Any] | None, classes: Sequence[str]
+) -> dict[str, dict[str, float]]:
     """Class shares by title of the system, below them those of gold where it is known."""
     shares = {system_title(name): system["class_shares"] for name, system in summary["systems"].items()}
     if metrics:

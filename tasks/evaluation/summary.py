@@ -83,4 +83,6 @@ def _confidence_of(teacher: str, classes: Sequence[str]) -> pl.Expr:
 def _refuse_duplicates(title: str, table: pl.DataFrame) -> None:
     duplicates = table.filter(pl.col("clip_id").is_duplicated())["clip_id"]
     if len(duplicates):
-        raise ValueError(f"{title} holds {len(duplicates)} rows with a clip_id that occurs twice; first: {duplicates[0]!r}.")
+        raise ValueError(
+            f"{title} holds {len(duplicates)} rows with a clip_id that occurs twice; first: {duplicates[0]!r}."
+        )

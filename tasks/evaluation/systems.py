@@ -42,3 +42,12 @@ def teachers_of(names: Iterable[str]) -> list[str]:
 def compared(names: Iterable[str]) -> list[str]:
     """The systems that compete: all but the oracle, which knows gold."""
     return [name for name in in_order(names) if name != ORACLE]
+
+
+def count_clips(n: int) -> str:
+    """In words and figures.
+
+    >>> count_clips(1), count_clips(1200)
+    ('1 clip', '1,200 clips')
+    """
+    return f"{n:,} clip{'' if n == 1 else 's'}"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks.evaluation.systems import compared, system_title
+from tasks.evaluation.systems import compared, count_clips, system_title
 
 _COLUMNS = {"UA": "ua", "WA": "wa", "macro-F1": "macro_f1", "ECE": "ece", "coverage": "coverage"}
 
@@ -38,7 +38,8 @@ def format_summary(summary: Mapping[str, Any]) -> str:
         shares = [_percent(system["class_shares"][c]) for c in classes]
         described = [_percent(system["mean_confidence"]), _percent(system["coverage"])]
         rows.append([f"{i} {system_title(name)}", *shares, *described, *(_percent(agreements.get(n)) for n in names)])
-    return f"{_align(rows)}\npercent of {summary['n']:,} clips; =1: names the same class as 1. No gold labels: no accuracy."
+    note = "=1: names the same class as 1. Without gold labels there is no accuracy."
+    return f"{_align(rows)}\npercent of {count_clips(summary['n'])}; {note}"
 
 
 def _percent(share: float | None) -> str:

@@ -26,11 +26,16 @@ def keyed_masks(keys_N: torch.Tensor, draws: int, size: int, drop: float, seed: 
         Shape (N, K, D), float32, on the device of `keys_N`.
     """
     device = keys_N.device
-    stream = _scramble(_scramble(keys_N + _GOLDEN * (seed + 1)) + _GOLDEN * (layer + 1))
+    stream = _scramble(_scramble(keys_N + _increment(seed)) + _increment(layer))
     per_draw = _scramble(stream[:, None] + _GOLDEN * torch.arange(1, draws + 1, device=device))
     bits = _scramble(per_draw[..., None] + _GOLDEN * torch.arange(1, size + 1, device=device))
     uniform = (_shift(bits, 40)).to(torch.float32) / float(1 << 24)
     return (uniform >= drop).to(torch.float32) / (1.0 - drop)
+
+
+def _increment(number: int) -> int:
+    """`number` + 1 steps of the generator as a signed 64-bit integer; Python's own do not wrap round."""
+    return ((_GOLDEN * (number + 1) + (1 << 63)) % (1 << 64)) - (1 << 63)
 
 
 def _shift(bits: torch.Tensor, by: int) -> torch.Tensor:

@@ -38,7 +38,7 @@ class FeatureStore:
         rows = pl.concat(found).unique("order", keep="first", maintain_order=True).sort("order")
         if rows.height != len(sha256s):
             raise KeyError(f"{len(sha256s) - rows.height} of {len(sha256s)} clips have no stored features")
-        return np.ascontiguousarray(rows["features"].to_numpy(), dtype=np.float32)
+        return np.array(rows["features"].to_numpy(), dtype=np.float32)  # a copy: torch wants memory that it may write
 
     def _shards(self) -> list[Path]:
         return sorted(self._folder.glob("*.parquet"))

@@ -25,8 +25,20 @@ class Channel:
     reverberant_share: float  # of the energy
 
 
-STUDIO = Channel(level_dbfs=-27, low_hz=60, high_hz=7600, noise_db=-50, reverberation_s=0.0, reverberant_share=0.0)
-ROOM = Channel(level_dbfs=-29, low_hz=120, high_hz=5500, noise_db=-28, reverberation_s=0.35, reverberant_share=0.25)
+STUDIO = Channel(level_dbfs=-27, low_hz=70, high_hz=7000, noise_db=-42, reverberation_s=0.2, reverberant_share=0.04)
+ROOM = Channel(level_dbfs=-22, low_hz=150, high_hz=4800, noise_db=-32, reverberation_s=0.35, reverberant_share=0.15)
+
+
+def vary(channel: Channel, rng: np.random.Generator) -> Channel:
+    """The same place on another day, at another distance: what differs between the speakers of one corpus."""
+    return Channel(
+        level_dbfs=channel.level_dbfs + 1.5 * rng.standard_normal(),
+        low_hz=channel.low_hz * np.exp(0.15 * rng.standard_normal()),
+        high_hz=channel.high_hz * np.exp(-0.1 * abs(rng.standard_normal())),
+        noise_db=channel.noise_db + 4 * rng.standard_normal(),
+        reverberation_s=channel.reverberation_s * np.exp(0.2 * rng.standard_normal()),
+        reverberant_share=channel.reverberant_share * np.exp(0.4 * rng.standard_normal()),
+    )
 
 
 def record(wave_S: Array, level_db: float, channel: Channel, rng: np.random.Generator) -> Array:
@@ -36,7 +48,7 @@ def record(wave_S: Array, level_db: float, channel: Channel, rng: np.random.Gene
     noise_S = _room_noise(len(heard_S), rng) * 10 ** ((channel.level_dbfs + channel.noise_db) / 20)
     band = butter(2, [channel.low_hz, channel.high_hz], "bandpass", fs=SAMPLE_RATE_HZ, output="sos")
     recorded_S = sosfilt(band, heard_S + noise_S)
-    return recorded_S / max(1.0, np.abs(recorded_S).max() / 0.98)
+    return recorded_S / (1 + recorded_S**4) ** 0.25  # a limiter: bends above -6 dBFS, never reaches 0
 
 
 def _active_rms(wave_S: Array) -> float:

@@ -13,13 +13,13 @@ import soundfile
 from numpy.typing import NDArray
 
 from tasks.storage.files import make_folder, replacing
-from tasks.synthesis.channel import ROOM, STUDIO, Channel, record
+from tasks.synthesis.channel import ROOM, STUDIO, Channel, record, vary
 from tasks.synthesis.manner import CUE_NAMES, CUES, Manner, express
 from tasks.synthesis.utterance import Speaker, lay_out
 from tasks.synthesis.voice import SAMPLE_RATE_HZ, speak
 
 COLUMNS = ("clip_id", "path", "label", "speaker", "corpus", "language", "duration_s")
-N_SPEAKERS = 8
+N_SPEAKERS = 12
 
 DomainName = Literal["source", "target"]
 
@@ -38,8 +38,8 @@ class Domain:
 
 
 DOMAINS: dict[DomainName, Domain] = {
-    "source": Domain(0, STUDIO, 0.0, 5.0, (1.0, 0.25), {}, (".flac",)),
-    "target": Domain(1, ROOM, 1.0, 5.5, (0.9, 0.3), {}, (".flac", ".wav")),
+    "source": Domain(0, STUDIO, 0.0, 5.4, (1.25, 0.25), {}, (".flac",)),
+    "target": Domain(1, ROOM, 1.0, 6.0, (1.0, 0.25), {"level_db": 1.4, "log_range": 1.3, "effort": 0.8, "log_rate": 1.3}, (".flac", ".wav")),
 }
 
 
@@ -65,12 +65,14 @@ def _clips(
     domain: Domain, name: DomainName, seed: int, clips_per_class: int
 ) -> Iterator[tuple[str, str, str, NDArray[np.float64]]]:
     """Clip id, label, speaker, wave. Every clip has its own stream of chance: more clips do not change the first ones."""
-    speakers = [make_speaker(f"{name}{k:02d}", k, domain, np.random.default_rng([seed, domain.number, k])) for k in range(N_SPEAKERS)]
     for number in range(clips_per_class):
-        speaker = speakers[number % N_SPEAKERS]
+        of_speaker = np.random.default_rng([seed, domain.number, number % N_SPEAKERS])
+        speaker = make_speaker(f"{name}{number % N_SPEAKERS:02d}", number % N_SPEAKERS, domain, of_speaker)
+        channel = vary(domain.channel, of_speaker)
         for at, emotion in enumerate(CUES):
             rng = np.random.default_rng([seed, domain.number, 1000 + number, at])
-            yield f"{speaker.name}_{emotion}_{number:03d}", emotion, speaker.name, _say(speaker, emotion, domain, rng)
+            wave_S = _say(speaker, emotion, domain, channel, rng)
+            yield f"{speaker.name}_{emotion}_{number:03d}", emotion, speaker.name, wave_S
 
 
 def make_speaker(name: str, number: int, domain: Domain, rng: np.random.Generator) -> Speaker:
@@ -79,19 +81,19 @@ def make_speaker(name: str, number: int, domain: Domain, rng: np.random.Generato
     size = rng.standard_normal()
     pitch_st = (23.5 if is_woman else 13.5) - 0.7 * size + 1.5 * rng.standard_normal() + domain.pitch_shift_st
     habit = Manner(
-        log_range=0.15 * rng.standard_normal(),
-        effort=0.05 * rng.standard_normal(),
+        log_range=0.1 * rng.standard_normal(),
+        effort=0.04 * rng.standard_normal(),
         breath=0.01 * rng.standard_normal(),
         level_db=1.5 * rng.standard_normal(),
         log_jitter=0.2 * rng.standard_normal(),
     )
-    style = {cue: domain.style.get(cue, 1.0) * rng.normal(1.0, 0.3) for cue in CUE_NAMES}
+    style = {cue: domain.style.get(cue, 1.0) * rng.normal(1.0, 0.2) for cue in CUE_NAMES}
     rate_hz = domain.rate_hz * float(np.exp(0.08 * rng.standard_normal()))
     return Speaker(name, pitch_st, (1.16 if is_woman else 1.0) * (1 - 0.03 * size), rate_hz, habit, style)
 
 
-def _say(speaker: Speaker, emotion: str, domain: Domain, rng: np.random.Generator) -> NDArray[np.float64]:
+def _say(speaker: Speaker, emotion: str, domain: Domain, channel: Channel, rng: np.random.Generator) -> NDArray[np.float64]:
     intensity = float(np.clip(rng.normal(*domain.intensity), 0.2, 1.6))
     manner = express(emotion, intensity, speaker.style, speaker.habit, rng)
     tracks = lay_out(speaker, manner, rng.uniform(1.4, 2.4), rng)
-    return record(speak(tracks, rng), manner.level_db, domain.channel, rng)
+    return record(speak(tracks, rng), manner.level_db, channel, rng)

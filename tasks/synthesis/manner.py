@@ -35,25 +35,25 @@ CUE_NAMES = tuple(field.name for field in fields(Manner))
 # Sizes: about what emodb-like acting shows at intensity 1.
 CUES: Mapping[str, Manner] = {
     "angry": Manner(
-        pitch_st=4.5, log_range=0.35, log_rate=0.12, level_db=7, dynamics_db=3, effort=0.3, breath=-0.02, log_jitter=0.35,
+        pitch_st=3.5, log_range=0.15, log_rate=0.12, level_db=7, dynamics_db=3, effort=0.45, breath=-0.01, log_jitter=0.2,
         declination_st_s=-0.6, final_st=-2.0, log_attack=0.5, log_articulation=0.15, smile=-0.01, pauses=-0.1,
     ),
     "happy": Manner(
-        pitch_st=5.5, log_range=0.5, log_rate=0.12, level_db=4, dynamics_db=1.5, effort=0.12, log_jitter=-0.35,
+        pitch_st=4.5, log_range=0.55, log_rate=0.15, level_db=4, dynamics_db=1.5, effort=0.2, log_jitter=-0.5,
         declination_st_s=0.8, final_st=2.0, log_attack=0.1, log_articulation=0.1, smile=0.05, pauses=-0.1,
     ),
     "neutral": Manner(),
     "sad": Manner(
-        pitch_st=-1.0, log_range=-0.5, log_rate=-0.25, level_db=-5, dynamics_db=-1.5, effort=-0.14, breath=0.05,
-        log_jitter=0.3, creak=0.12, declination_st_s=-0.8, final_st=-1.0, log_attack=-0.5, log_articulation=-0.2,
+        pitch_st=-1.0, log_range=-0.5, log_rate=-0.2, level_db=-5, dynamics_db=-1.5, effort=-0.2, breath=0.02,
+        log_jitter=0.3, creak=0.12, declination_st_s=-0.8, final_st=-1.0, log_attack=-0.3, log_articulation=-0.2,
         smile=-0.02, pauses=0.15,
     ),
 }  # fmt: skip
 
 # From clip to clip, whatever the emotion: words, mood of the day, distance to the microphone.
 SPREAD = Manner(
-    pitch_st=0.8, log_range=0.15, log_rate=0.07, level_db=1.5, dynamics_db=0.7, effort=0.04, breath=0.012, log_jitter=0.2,
-    creak=0.03, declination_st_s=0.6, final_st=1.2, log_attack=0.15, log_articulation=0.07, smile=0.01, pauses=0.08,
+    pitch_st=0.8, log_range=0.12, log_rate=0.06, level_db=1.2, dynamics_db=0.6, effort=0.035, breath=0.008, log_jitter=0.15,
+    creak=0.03, declination_st_s=0.4, final_st=0.8, log_attack=0.12, log_articulation=0.06, smile=0.01, pauses=0.08,
 )  # fmt: skip
 
 

@@ -20,8 +20,9 @@ VOWELS_HZ = np.array(
 HIGHER_FORMANTS_HZ = np.array([3500.0, 4500.0, 5500.0])
 NEUTRAL_VOWEL_HZ = np.array([500.0, 1500.0, 2500.0])
 LOCI_HZ = np.array([[250, 900, 2200], [250, 1700, 2600], [250, 2200, 2500]])  # lips, teeth, velum
-ONSETS = ("plosive", "fricative", "nasal", "glide", "none")
-ONSET_SHARES = (0.28, 0.2, 0.2, 0.2, 0.12)
+ONSETS, ONSET_SHARES = ("plosive", "fricative", "nasal", "glide", "none"), (0.28, 0.26, 0.18, 0.18, 0.1)
+CODAS, CODA_SHARES = ("none", "fricative", "plosive"), (0.65, 0.2, 0.15)
+VOICE_IN = {"plosive": 0.02, "fricative": 0.0, "nasal": 0.22, "glide": 0.3, "none": 0.0}
 EDGE_S = 0.08  # silence before and after
 
 Array = NDArray[np.float64]
@@ -41,28 +42,31 @@ class Speaker:
 
 @dataclass(frozen=True)
 class Syllable:
-    """One syllable's frames [start, stop) and what is in them."""
+    """One syllable: its frames, from the onset through the vowel [vowel, coda) to the stop, and what is in them."""
 
     start: int
+    vowel: int
+    coda: int
     stop: int
-    onset: str
-    onset_frames: int
+    onset_kind: str
+    coda_kind: str
     place: int  # row of LOCI_HZ
-    vowel: int  # row of VOWELS_HZ
+    quality: int  # row of VOWELS_HZ
     accent: float  # 0 to 1
 
 
 def lay_out(speaker: Speaker, manner: Manner, duration_s: float, rng: np.random.Generator) -> Tracks:
     """The tracks of a sentence of about `duration_s`."""
     syllables, n_frames = _syllables(speaker, manner, duration_s, rng)
-    voice_T, hiss_T, hush_T = _amplitudes(syllables, n_frames, manner, rng)
+    voice_T, hiss_T, hush_T = _amplitudes(syllables, n_frames, manner)
+    aspiration_T = 0.4 * (hiss_T + hush_T)  # the glottis is open behind a fricative or a burst
     accent_T = _accents(syllables, n_frames, manner)
     voice_T = voice_T * 10 ** ((2 + manner.dynamics_db) * (accent_T - 0.4) / 20)
     effort = np.clip(0.32 + manner.effort, 0.03, 0.95)
     return Tracks(
         pitch_hz_T=_pitch_hz(speaker, manner, syllables, accent_T, rng),
         voice_T=voice_T,
-        breath_T=max(0.02 + manner.breath, 0.003) * (voice_T + 0.1 * (voice_T > 0.02)),
+        breath_T=max(0.02 + manner.breath, 0.003) * voice_T + aspiration_T,
         hiss_T=hiss_T,
         hush_T=hush_T,
         effort_T=np.clip(effort + 0.15 * (accent_T - 0.4) * effort / 0.32, 0.02, 1.0),
@@ -75,44 +79,50 @@ def lay_out(speaker: Speaker, manner: Manner, duration_s: float, rng: np.random.
 def _syllables(
     speaker: Speaker, manner: Manner, duration_s: float, rng: np.random.Generator
 ) -> tuple[list[Syllable], int]:
+    """Syllables in a row, about every second one accented, with a pause after every fourth at most."""
     mean_s = 1 / (speaker.rate_hz * np.exp(manner.log_rate))
     n_syllables = max(3, round((duration_s - 2 * EDGE_S) / mean_s))
-    accented = int(rng.integers(0, 2))
+    first_accented = int(rng.integers(0, 2))
     clock_s, syllables = EDGE_S, []
     for k in range(n_syllables):
-        is_last, is_accented = k == n_syllables - 1, k % 2 == accented or rng.random() < 0.1
-        length_s = mean_s * np.exp(0.15 * rng.standard_normal()) * (1.12 if is_accented else 0.9) * (1.3 if is_last else 1)
-        onset = str(rng.choice(ONSETS, p=ONSET_SHARES))
-        onset_s = 0.0 if onset == "none" else min(0.45 * length_s, rng.uniform(0.05, 0.09))
+        is_accented = k % 2 == first_accented or rng.random() < 0.1
+        length_s = mean_s * np.exp(0.15 * rng.standard_normal()) * (1.12 if is_accented else 0.9)
+        length_s *= 1.3 if k == n_syllables - 1 else 1.0
         accent = rng.uniform(0.6, 1.0) if is_accented else rng.uniform(0.0, 0.25)
-        start, stop, onset_stop = (round(s / FRAME_S) for s in (clock_s, clock_s + length_s, clock_s + onset_s))
-        place, vowel = int(rng.integers(len(LOCI_HZ))), int(rng.integers(len(VOWELS_HZ)))
-        syllables.append(Syllable(start, stop, onset, onset_stop - start, place, vowel, accent))
+        syllables.append(_syllable(clock_s, length_s, accent, rng))
         clock_s += length_s
-        if not is_last and k % 4 == 3 and rng.random() < 0.35 + manner.pauses:
+        if k % 4 == 3 and k < n_syllables - 1 and rng.random() < 0.35 + manner.pauses:
             clock_s += rng.uniform(0.1, 0.25) * np.exp(-manner.log_rate)
     return syllables, round((clock_s + EDGE_S) / FRAME_S)
 
 
-def _amplitudes(
-    syllables: list[Syllable], n_frames: int, manner: Manner, rng: np.random.Generator
-) -> tuple[Array, Array, Array]:
+def _syllable(start_s: float, length_s: float, accent: float, rng: np.random.Generator) -> Syllable:
+    onset_kind, coda_kind = str(rng.choice(ONSETS, p=ONSET_SHARES)), str(rng.choice(CODAS, p=CODA_SHARES))
+    onset_s = 0.0 if onset_kind == "none" else min(0.35 * length_s, rng.uniform(0.06, 0.11))
+    coda_s = 0.0 if coda_kind == "none" else min(0.25 * length_s, rng.uniform(0.04, 0.08))
+    edges_s = (start_s, start_s + onset_s, start_s + length_s - coda_s, start_s + length_s)
+    start, vowel, coda, stop = (round(edge_s / FRAME_S) for edge_s in edges_s)
+    place, quality = int(rng.integers(len(LOCI_HZ))), int(rng.integers(len(VOWELS_HZ)))
+    return Syllable(start, vowel, coda, stop, onset_kind, coda_kind, place, quality, accent)
+
+
+def _amplitudes(syllables: list[Syllable], n_frames: int, manner: Manner) -> tuple[Array, Array, Array]:
     """Voice, hiss and hush; abrupt or soft at their edges."""
     voice_T, hiss_T, hush_T = np.zeros((3, n_frames))
     for syllable in syllables:
-        onset = slice(syllable.start, syllable.start + syllable.onset_frames)
-        voice_T[onset.stop : syllable.stop] = 0.75 + 0.25 * syllable.accent
-        force = (0.6 + 0.4 * syllable.accent) * np.exp(0.4 * manner.log_attack)
-        if syllable.onset in ("nasal", "glide"):
-            voice_T[onset] = 0.35 if syllable.onset == "nasal" else 0.5
-        elif syllable.onset == "plosive":
-            burst = slice(max(onset.stop - 3, onset.start), onset.stop)
-            (hiss_T if syllable.place == 1 else hush_T)[burst] = 0.5 * force
-            voice_T[onset] = 0.0 if rng.random() < 0.6 else 0.06
-        elif syllable.onset == "fricative":
-            (hiss_T if rng.random() < 0.5 else hush_T)[onset] = 0.25 * force
-        dip = max(syllable.stop - 4, onset.stop)
-        voice_T[dip : syllable.stop] *= 0.6
+        voice_T[syllable.start : syllable.vowel] = VOICE_IN[syllable.onset_kind]
+        voice_T[syllable.vowel : syllable.coda] = 0.75 + 0.25 * syllable.accent
+        voice_T[max(syllable.coda - 6, syllable.vowel) : syllable.coda] *= 0.4
+        noise_T = hiss_T if syllable.place == 1 else hush_T
+        force = (0.6 + 0.4 * syllable.accent) * np.exp(0.4 * manner.log_attack) * max(1 + 2 * manner.effort, 0.4)
+        for kind, start, stop in (
+            (syllable.onset_kind, syllable.start, syllable.vowel),
+            (syllable.coda_kind, syllable.coda, syllable.stop),
+        ):
+            if kind == "plosive":
+                noise_T[max(stop - 3, start) : stop] = 0.7 * force
+            elif kind == "fricative":
+                noise_T[start:stop] = 0.45 * force
     width = round(np.clip(9 * np.exp(-manner.log_attack), 3, 21))
     return _smooth(voice_T, width), _smooth(hiss_T, 5), _smooth(hush_T, 3)
 
@@ -121,8 +131,8 @@ def _accents(syllables: list[Syllable], n_frames: int, manner: Manner) -> Array:
     """Bumps at the accented syllables, up to 1."""
     accent_T = np.zeros(n_frames)
     for syllable in syllables:
-        accent_T[syllable.start + syllable.onset_frames // 2 : syllable.stop] = syllable.accent
-    return _smooth(accent_T, round(np.clip(27 * np.exp(-0.4 * manner.log_attack), 11, 51)))
+        accent_T[(syllable.start + syllable.vowel) // 2 : syllable.stop] = syllable.accent
+    return _smooth(accent_T, round(np.clip(27 * np.exp(-0.8 * manner.log_attack), 11, 51)))
 
 
 def _pitch_hz(
@@ -131,10 +141,10 @@ def _pitch_hz(
     """Declination, accents, a last rise or fall, a slow wander and jitter."""
     n_frames = len(accent_T)
     time_T = np.arange(n_frames) * FRAME_S
-    size_st = 6.0 * np.exp(manner.log_range)
+    size_st = 8.0 * np.exp(manner.log_range)
     last_T = np.clip((np.arange(n_frames) - syllables[-1].start) / (n_frames - syllables[-1].start), 0, 1)
-    wander_T = _smooth(rng.standard_normal(n_frames), 41) * 1.5
-    jitter_T = 0.12 * np.exp(manner.log_jitter) * rng.standard_normal(n_frames)
+    wander_T = _smooth(rng.standard_normal(n_frames), 31) * 4.0 * np.exp(0.5 * manner.log_range + manner.log_attack)
+    jitter_T = 0.15 * np.exp(manner.log_jitter) * rng.standard_normal(n_frames)
     line_T = (manner.declination_st_s - 1.5) * (time_T - time_T[-1] / 2) + (manner.final_st - 1.5) * last_T
     semitones_T = speaker.pitch_st + manner.pitch_st + line_T + size_st * (accent_T - 0.45) + wander_T + jitter_T
     return np.clip(55.0 * 2 ** (semitones_T / 12), 55.0, 600.0)
@@ -144,12 +154,13 @@ def _formants(syllables: list[Syllable], n_frames: int, speaker: Speaker, manner
     """From each consonant's place to each vowel, smoothly; pauses keep the last position."""
     targets_TF = np.tile(NEUTRAL_VOWEL_HZ, (n_frames, 1))
     for syllable in syllables:
-        vowel = NEUTRAL_VOWEL_HZ + (VOWELS_HZ[syllable.vowel] - NEUTRAL_VOWEL_HZ) * np.exp(manner.log_articulation)
+        vowel = NEUTRAL_VOWEL_HZ + (VOWELS_HZ[syllable.quality] - NEUTRAL_VOWEL_HZ) * np.exp(manner.log_articulation)
         locus = 0.5 * (LOCI_HZ[syllable.place] + vowel)
         targets_TF[syllable.start :] = vowel
-        targets_TF[syllable.start : syllable.start + syllable.onset_frames] = locus
+        targets_TF[syllable.start : syllable.vowel] = locus
     moving_TF = np.stack([_smooth(targets_T, 15) for targets_T in targets_TF.T], axis=1)
     formants_TF = np.concatenate([moving_TF, np.tile(HIGHER_FORMANTS_HZ, (n_frames, 1))], axis=1)
+    formants_TF[:, 0] *= 1 + 0.3 * manner.effort  # who speaks up opens the mouth (Liénard & Di Benedetto 1999)
     return np.maximum(formants_TF * speaker.tract_scale * (1 + manner.smile), 180.0)
 
 

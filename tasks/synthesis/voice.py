@@ -7,13 +7,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.signal import butter, lfilter, sosfilt
 
 SAMPLE_RATE_HZ = 16_000
-FRAME = 80  # 5 ms: the filter's coefficients are constant within
+FRAME = 80  # 5 ms
+HOP = 160  # the tract changes every 10 ms
+FFT = 1120  # two hops and 50 ms for the resonators to die away
 FRAME_S = FRAME / SAMPLE_RATE_HZ
-BANDWIDTHS_HZ = np.array([70.0, 90.0, 130.0, 200.0, 280.0, 350.0])
+BANDWIDTHS_HZ = np.array([70.0, 90.0, 130.0, 200.0, 300.0, 400.0])
 HIGHEST_FORMANT_HZ = 7200.0
 
 Array = NDArray[np.float64]
@@ -45,16 +48,16 @@ def _glottis(tracks: Tracks, noise_S: Array, rng: np.random.Generator) -> Array:
     """Flow derivative: pulses between a dull and a bright shape, and noise that passes while the glottis is open."""
     effort_S, voice_S = _per_sample(tracks.effort_T), _per_sample(tracks.voice_T)
     phase_S = np.cumsum(_per_sample(tracks.pitch_hz_T)) / SAMPLE_RATE_HZ
-    flow_S = _flow(phase_S % 1.0, open_share_S=0.85 - 0.4 * effort_S)
+    flow_S = _flow(phase_S % 1.0, effort_S)
     pulses_S = np.diff(flow_S * _pulse_heights(phase_S, tracks, rng), prepend=0.0) * (SAMPLE_RATE_HZ / 1000)
     dull_S = lfilter([0.18], [1, -0.82], pulses_S)  # one pole at 500 Hz: the tilt of a lax voice
     voiced_S = voice_S * ((1 - effort_S) * dull_S + effort_S * pulses_S)
     return voiced_S + _per_sample(tracks.breath_T) * noise_S * (0.3 + 0.7 * flow_S)
 
 
-def _flow(x_S: Array, open_share_S: Array) -> Array:
-    """Rosenberg's pulse B: two cosine pieces, two thirds of the open time rising (J. Acoust. Soc. Am. 49, 1971)."""
-    rise_S, fall_S = 0.67 * open_share_S, 0.33 * open_share_S
+def _flow(x_S: Array, effort_S: Array) -> Array:
+    """Two cosine pieces (Rosenberg 1971, type C); effort closes the glottis for longer and more sharply."""
+    rise_S, fall_S = 0.55 - 0.2 * effort_S, 0.32 - 0.24 * effort_S
     rising_S = 0.5 * (1 - np.cos(np.pi * x_S / rise_S))
     falling_S = np.cos(0.5 * np.pi * np.clip((x_S - rise_S) / fall_S, 0, 1))
     return np.where(x_S < rise_S, rising_S, falling_S)
@@ -68,25 +71,29 @@ def _pulse_heights(phase_S: Array, tracks: Tracks, rng: np.random.Generator) -> 
 
 
 def _tract(excitation_S: Array, formants_hz_TF: Array) -> Array:
-    """A cascade of two-pole resonators whose state lives on while their frequencies move."""
-    sections_TF6 = _resonators(np.minimum(formants_hz_TF, HIGHEST_FORMANT_HZ))
-    state_F2 = np.zeros((formants_hz_TF.shape[1], 2))
-    frames = []
-    for sections_F6, frame in zip(sections_TF6, excitation_S.reshape(-1, FRAME), strict=True):
-        filtered, state_F2 = sosfilt(sections_F6, frame, zi=state_F2)
-        frames.append(filtered)
-    return np.concatenate(frames)
+    """Overlapping stretches, each through its own resonators: nothing clicks when the formants move."""
+    n_stretches = -(-len(excitation_S) // HOP) + 1
+    padded_S = np.pad(excitation_S, (HOP, n_stretches * HOP - len(excitation_S)))
+    stretches_KS = sliding_window_view(padded_S, 2 * HOP)[::HOP] * np.hanning(2 * HOP + 1)[:-1]
+    centres_K = np.minimum(np.arange(n_stretches) * (HOP // FRAME), len(formants_hz_TF) - 1)
+    spectrum_KB = np.fft.rfft(stretches_KS, FFT) / np.fft.rfft(_resonators(formants_hz_TF[centres_K]), FFT)
+    parts_KHS = np.fft.irfft(spectrum_KB, FFT).reshape(len(spectrum_KB), FFT // HOP, HOP)
+    blocks_KS = np.zeros((len(parts_KHS) + FFT // HOP, HOP))
+    for later in range(FFT // HOP):
+        blocks_KS[later : later + len(parts_KHS)] += parts_KHS[:, later]
+    return blocks_KS.reshape(-1)[HOP : HOP + len(excitation_S)]
 
 
 def _resonators(hz_TF: Array) -> Array:
-    """Second-order sections (b0 b1 b2 a0 a1 a2) with gain 1 at 0 Hz (Klatt 1980)."""
+    """Denominator of a cascade of two-pole resonators with gain 1 at 0 Hz (Klatt 1980), shape (T, 2 F + 1)."""
     radius_F = np.exp(-np.pi * BANDWIDTHS_HZ / SAMPLE_RATE_HZ)
-    sections_TF6 = np.zeros((*hz_TF.shape, 6))
-    sections_TF6[..., 3] = 1.0
-    sections_TF6[..., 4] = -2 * radius_F * np.cos(2 * np.pi * hz_TF / SAMPLE_RATE_HZ)
-    sections_TF6[..., 5] = radius_F**2
-    sections_TF6[..., 0] = sections_TF6[..., 3:].sum(-1)
-    return sections_TF6
+    cosine_TF = np.cos(2 * np.pi * np.minimum(hz_TF, HIGHEST_FORMANT_HZ) / SAMPLE_RATE_HZ)
+    product_TA = np.ones((len(hz_TF), 1))
+    for cosine_T, radius in zip(cosine_TF.T, radius_F, strict=True):
+        padded = np.pad(product_TA, ((0, 0), (0, 2)))
+        middle_T1 = -2 * radius * cosine_T[:, None]
+        product_TA = padded + middle_T1 * np.roll(padded, 1, axis=1) + radius**2 * np.roll(padded, 2, axis=1)
+    return product_TA / product_TA.sum(axis=1, keepdims=True)
 
 
 def _teeth(tracks: Tracks, noise_S: Array) -> Array:

@@ -93,6 +93,8 @@ class Loopback:
         if not request.headers.get("x-goog-api-key"):
             raise gemini_errors.missing_key()
         body = await request.body()
+        if len(body) > gemini.MOST_BYTES:
+            raise gemini_errors.bad_request(f"Request payload size exceeds the limit: {gemini.MOST_BYTES} bytes.")
         try:
             question = gemini.read_question(json.loads(body))
             asked.audio_sha256 = hashlib.sha256(question.audio).hexdigest()
@@ -136,7 +138,7 @@ def create_app(settings: LoopbackSettings | None = None) -> Starlette:
             Route("/{version}/models/{model}:generateContent", loopback.generate, methods=["POST"]),
             Route("/{version}/models/{model}", _describe_model),
         ],
-        exception_handlers={404: _not_found},
+        exception_handlers={404: _not_found, 405: _not_found},
     )
     app.state.loopback = loopback
     return app

@@ -18,6 +18,7 @@ from tasks.teachers.loopback.judge import VERSION
 AUDIO_TOKENS_PER_S = 32
 CHARACTERS_PER_TOKEN = 4
 MOST_CANDIDATES = 8
+MOST_BYTES = 20 * 2**20  # of a request with inline audio
 WARMEST = 2.0
 
 

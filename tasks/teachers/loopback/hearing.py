@@ -11,7 +11,8 @@ import soundfile
 from tasks.storage.audio import SAMPLE_RATE_HZ, read_audio
 from tasks.teachers.loopback.prosody import Prosody, measure_prosody
 
-MOST_CLIPS = 20_000  # a hundred bytes each
+MOST_CLIPS = 20_000  # a kilobyte each
+MOST_S = 60  # of a clip that are measured; the frames of an hour would not fit into memory
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,11 @@ class Ear:
         self.tasks.move_to_end(sha256)
         if len(self.tasks) > MOST_CLIPS:
             self.tasks.popitem(last=False)
-        return await asyncio.shield(self.tasks[sha256])  # one caller who hangs up must not cancel the others
+        try:
+            return await asyncio.shield(self.tasks[sha256])  # one caller who hangs up must not cancel the others
+        except ValueError:
+            self.tasks.pop(sha256, None)  # a kept exception would grow by a traceback with every caller
+            raise
 
 
 def _hear(audio: bytes) -> Heard:
@@ -47,4 +52,4 @@ def _hear(audio: bytes) -> Heard:
         wave = read_audio(audio)
     except soundfile.LibsndfileError as error:
         raise ValueError(f"inlineData holds no audio that can be decoded: {error}") from None
-    return Heard(measure_prosody(wave), len(wave) / SAMPLE_RATE_HZ)
+    return Heard(measure_prosody(wave[: MOST_S * SAMPLE_RATE_HZ]), len(wave) / SAMPLE_RATE_HZ)

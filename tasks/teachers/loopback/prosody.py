@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ ACTIVE_DB = 25.0  # a frame is speech when at most this far below the loud frame
 SILENCE_DBFS = -90.0
 PITCH_REFERENCE_HZ = 27.5  # semitones are counted from here, as GeMAPS does
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def _motion(pitch_st: Array, voiced: NDArray[np.bool_]) -> tuple[float, float]:
 
 def _peaks(level_db: Array, active: NDArray[np.bool_]) -> int:
     """Energy peaks that rise 2 dB or more above the dips within 120 ms on both sides: about one per syllable."""
-    smooth = np.convolve(level_db, np.hanning(9)[1:-1] / 4, mode="same")
+    smooth = np.convolve(np.pad(level_db, 3, mode="edge"), np.hanning(9)[1:-1] / 4, mode="valid")
     reach = 12
     around = np.lib.stride_tricks.sliding_window_view(np.pad(smooth, reach, mode="edge"), 2 * reach + 1)
     dip_before, dip_after = around[:, :reach].min(axis=1), around[:, reach + 1 :].min(axis=1)

@@ -1,0 +1,183 @@
+"""Command line: `mifuse …`. Light on purpose: Prefect, torch and the SDKs are imported by what needs them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from tasks.contracts.errors import MifuseError
+
+# Before Prefect is imported: nothing leaves this machine, and its console repeats no traceback of a mistake that we
+# tell in one block. What it sends to a server is untouched.
+os.environ.setdefault("DO_NOT_TRACK", "1")
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+
+
+class _Commands(click.Group):
+    """Errors that a user can act on become one block; Ctrl-C becomes exit code 130."""
+
+    def invoke(self, context: click.Context) -> None:
+        try:
+            super().invoke(context)
+        except MifuseError as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("interrupted: everything that was finished or paid for is kept; the same command goes on.", err=True)
+            sys.exit(130)
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(self.commands)  # in the order in which they are used, not of the alphabet
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--pipelines", metavar="FILE", help="Default: MIFUSE_PIPELINES, else ./pipelines.yaml")
+@click.option("--cache", metavar="DIR", help="Default: MIFUSE_CACHE, else cache/ beside pipelines.yaml")
+@click.version_option(package_name="mifuse")
+@click.pass_context
+def main(context: click.Context, pipelines: str | None, cache: str | None) -> None:
+    """Pseudo-labels and a student from unlabelled speech, a source-trained classifier and a paid audio-language model."""
+    from flows.place import cache_folder, pipelines_file
+
+    file = pipelines_file(pipelines)
+    context.obj = (file, cache_folder(cache, file))
+
+
+@main.command()
+@click.option("--seed", default=0, show_default=True, help="Of the synthetic corpora.")
+@click.pass_obj
+def demo(where: tuple[Path, Path], seed: int) -> None:
+    """See the whole pipeline at work on two small synthetic corpora. No key, no GPU, no download."""
+    from flows.demo import run_demo
+
+    run_demo(where[1], seed)
+
+
+@main.command()
+@click.argument("pipeline", required=False)
+@click.pass_obj
+def check(where: tuple[Path, Path], pipeline: str | None) -> None:
+    """Is pipelines.yaml sound? Tells every mistake at once."""
+    from flows.show import show_check
+
+    show_check(where[0], pipeline)
+
+
+@main.command()
+@click.argument("pipeline")
+@click.pass_obj
+def plan(where: tuple[Path, Path], pipeline: str) -> None:
+    """What would run and why, how many new calls and at what price. Spends nothing."""
+    from flows.show import show_plan
+
+    show_plan(pipeline, *where)
+
+
+@main.command()
+@click.argument("pipeline")
+@click.option("--only", metavar="STAGE", help="This stage and no other.")
+@click.option("--from", "start_from", metavar="STAGE", help="This stage and those after it.")
+@click.option("--force", metavar="STAGE", multiple=True, help="Run this stage even if it is fresh.")
+@click.option("--max-cost-usd", type=click.FloatRange(min=0, min_open=True), help="Lowers the ceiling of pipelines.yaml.")
+@click.option("--yes", is_flag=True, help="Do not ask before spending more than $1.")
+@click.pass_obj
+def run(
+    where: tuple[Path, Path],
+    pipeline: str,
+    only: str | None,
+    start_from: str | None,
+    force: tuple[str, ...],
+    max_cost_usd: float | None,
+    yes: bool,
+) -> None:
+    """Run what is stale; pay only for what is new."""
+    from flows.run import RunOptions, run_stale
+
+    run_stale(pipeline, *where, RunOptions(only, start_from, force, max_cost_usd, yes))
+
+
+@main.command()
+@click.argument("pipeline", required=False)
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.option("--deep", is_flag=True, help="Hash outputs again even if their size and time did not change.")
+@click.pass_obj
+def status(where: tuple[Path, Path], pipeline: str | None, as_json: bool, deep: bool) -> None:
+    """Which stages are fresh or stale, and why."""
+    from flows.show import show_status
+
+    show_status(pipeline, *where, as_json=as_json, deep=deep)
+
+
+@main.command()
+@click.argument("pipeline")
+@click.option("--where", "condition", metavar="SQL", help="For example 'lalm_mi > 0.5 AND NOT agreement'.")
+@click.option("--sort", default="margin", show_default=True, metavar="COLUMN", help='Prefix with "-" for descending.')
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1))
+@click.option("--csv", "csv_file", type=click.Path(path_type=Path), help="Write all chosen rows and columns there.")
+@click.pass_obj
+def inspect(
+    where: tuple[Path, Path], pipeline: str, condition: str | None, sort: str, limit: int, csv_file: Path | None
+) -> None:
+    """Look at the pseudo-labels."""
+    from flows.show import show_labels
+
+    show_labels(pipeline, *where, condition=condition, sort=sort, limit=limit, csv_file=csv_file)
+
+
+@main.command()
+@click.argument("pipeline")
+@click.pass_obj
+def report(where: tuple[Path, Path], pipeline: str) -> None:
+    """Print the table of the last run and where its HTML report lies."""
+    from flows.show import show_results
+
+    show_results(pipeline, *where)
+
+
+@main.command()
+@click.argument("student", type=click.Path(path_type=Path))
+@click.argument("audio", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="A .parquet, .csv or .jsonl file; default: a table here.")
+@click.pass_obj
+def predict(where: tuple[Path, Path], student: Path, audio: tuple[Path, ...], out: Path | None) -> None:
+    """Let a student name the emotion in audio files or folders."""
+    from flows.predict import predict_audio
+
+    predict_audio(student, audio, out, where[1] / "features")
+
+
+@main.command("train-source")
+@click.argument("pipeline")
+@click.pass_obj
+def train_source(where: tuple[Path, Path], pipeline: str) -> None:
+    """Train the source classifier from labelled audio (`source:` in pipelines.yaml)."""
+    from flows.run import show_prefect_wait
+
+    show_prefect_wait()
+    from flows.train_source import train_source as flow
+
+    flow(pipeline, str(where[0]), str(where[1]))
+
+
+@main.command("lalm-server")
+@click.option("--port", default=8765, show_default=True)
+@click.option("--faults", metavar="SPEC", help="For example 429:0.1,503*3 (see docs/loopback.md).")
+@click.option("--latency-s", default=0.0, show_default=True, help="How long each answer takes at least.")
+@click.option("--requests-per-minute", type=int, help="Answer 429 beyond it.")
+def lalm_server(port: int, faults: str | None, latency_s: float, requests_per_minute: int | None) -> None:
+    """Serve the loopback LALM: Gemini's wire format, judged by prosody."""
+    from tasks.contracts.errors import SettingsError
+    from tasks.teachers.loopback.server import serve_forever
+
+    try:
+        serve_forever(port=port, faults=faults, latency_s=latency_s, requests_per_minute=requests_per_minute)
+    except ValueError as error:
+        raise SettingsError(f"lalm-server: {error}") from error
+
+
+if __name__ == "__main__":
+    main()

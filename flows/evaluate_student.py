@@ -1,0 +1,45 @@
+"""Flow: compare the student with its teachers and write the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+
+from flows.place import Place, open_place
+from tasks import evaluate_student as stage
+
+
+@flow(name="evaluate_student")
+def evaluate_student(pipeline: str, pipelines: str, cache: str) -> dict[str, Any]:
+    """Reads: `pseudo_labels.parquet`, `student/`, gold. Writes: `metrics.json`, `predictions.parquet`, `report.html`."""
+    place = open_place(pipeline, Path(pipelines), Path(cache))
+    settings = place.settings
+
+    def work(out: Path, _: Path) -> dict[str, Any]:
+        of = stage.Evaluated(
+            clips=place.shown("clips.parquet"),
+            pseudo_labels=place.shown("pseudo_labels.parquet"),
+            student=place.shown("student"),
+            folder=settings.clips.folder,
+            features=place.shared("features"),
+            gold=settings.evaluate.gold,
+            settings=settings.fingerprint(),
+            costs=_costs(place),
+        )
+        return stage.evaluate_student(
+            pipeline, settings.classes, list(settings.teachers), settings.classifier_name, of, out
+        )
+
+    return place.perform("evaluate_student", work)
+
+
+def _costs(place: Place) -> dict[str, Any]:
+    """What the paid teachers' stages counted, added up."""
+    total: dict[str, Any] = {}
+    for node in place.nodes:
+        record = place.store.record_of(node) if node.stage == "query_lalm" else None
+        for key, count in (record.stats if record else {}).items():
+            total[key] = total.get(key, 0) + count
+    return total

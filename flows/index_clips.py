@@ -1,0 +1,25 @@
+"""Flow: list, hash and measure the recordings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+
+from flows.dag import hash_memory
+from flows.place import open_place
+from tasks import index_clips as stage
+
+
+@flow(name="index_clips")
+def index_clips(pipeline: str, pipelines: str, cache: str) -> dict[str, Any]:
+    """Reads: the audio folder and the manifest. Writes: `clips.parquet`. Costs: one decoding of each new file."""
+    place = open_place(pipeline, Path(pipelines), Path(cache))
+    clips, audio = place.settings.clips, place.shared("audio")
+
+    def work(out: Path, _: Path) -> dict[str, Any]:
+        memory = hash_memory(place.cache, clips.folder)
+        return stage.index_clips(clips, memory, audio / "facts.parquet", out / "clips.parquet")
+
+    return place.perform("index_clips", work)

@@ -1,0 +1,51 @@
+"""Flow: the whole DAG, one stage after another; what is fresh is passed over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect import flow
+
+from flows.evaluate_student import evaluate_student
+from flows.fuse_labels import fuse_labels
+from flows.index_clips import index_clips
+from flows.mc_dropout import mc_dropout
+from flows.place import open_place
+from flows.query_lalm import query_lalm
+from flows.steps import Steps, tell_done, tell_kept
+from flows.train_student import train_student
+
+FLOWS = {
+    "index_clips": index_clips,
+    "query_lalm": query_lalm,
+    "mc_dropout": mc_dropout,
+    "fuse_labels": fuse_labels,
+    "train_student": train_student,
+    "evaluate_student": evaluate_student,
+}
+
+
+@flow(name="mifuse", flow_run_name="mifuse-{pipeline}")
+def run_pipeline(
+    pipeline: str,
+    pipelines: str = "pipelines.yaml",
+    cache: str = "cache",
+    only: str | None = None,
+    start_from: str | None = None,
+    force: list[str] | None = None,
+    max_cost_usd: float | None = None,
+) -> None:
+    """Runs what is stale, in the order of the DAG. The parameters are those of `mifuse run`."""
+    place = open_place(pipeline, Path(pipelines).absolute(), Path(cache).absolute())
+    where = {"pipeline": pipeline, "pipelines": str(Path(pipelines).absolute()), "cache": str(place.cache)}
+    for node in Steps(only, start_from, tuple(force or ())).chosen(place.nodes):
+        verdict = place.verdict(node.name)
+        is_forced = node.stage in (force or ())
+        if verdict.kept and not is_forced:
+            if not verdict.is_fresh:
+                place.store.show(node, verdict.kept)
+                tell_kept(node)
+            continue
+        options = {"teacher": node.name.partition(".")[2]} if "." in node.name else {}
+        extra = {"max_cost_usd": max_cost_usd} if node.stage == "query_lalm" else {}
+        tell_done(node, FLOWS[node.stage](**where, **options, **extra), place)

@@ -1,0 +1,119 @@
+"""One pipeline at work: its settings, its cache, and how a stage's result comes to be recorded."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flows.dag import draws_file, nodes_of
+from flows.freshness import Verdict, examine
+from flows.settings import PipelineSettings, read_pipelines
+from tasks.contracts.errors import SettingsError
+from tasks.contracts.stages import Node
+from tasks.storage.files import make_folder
+from tasks.storage.stage_records import Record, ResultStore
+
+
+
+@dataclass(frozen=True)
+class Place:
+    """A named pipeline and the cache folder that it works in."""
+
+    name: str
+    settings: PipelineSettings
+    cache: Path
+
+    @property
+    def store(self) -> ResultStore:
+        return ResultStore(self.cache, self.name)
+
+    @property
+    def nodes(self) -> list[Node]:
+        return nodes_of(self.settings, self.cache)
+
+    def shared(self, folder: str) -> Path:
+        """A folder of the cache that all pipelines share."""
+        return self.cache / folder
+
+    def shown(self, output: str) -> Path:
+        """Where an output is found."""
+        return self.store.shown(output)
+
+    def draws(self) -> dict[str, Path]:
+        """Each teacher's table of draws, in the order of the teachers."""
+        return {teacher: self.shown(draws_file(teacher)) for teacher in self.settings.teachers}
+
+    def examine(self, *, deep: bool = False) -> list[Verdict]:
+        """Fresh or stale, and why, for all nodes."""
+        return examine(self.nodes, self.store, deep=deep)
+
+    def verdict(self, node_name: str) -> Verdict:
+        """The same for one node."""
+        return next(verdict for verdict in self.examine() if verdict.node.name == node_name)
+
+    def perform(self, node_name: str, work: Callable[[Path, Path], dict[str, Any]]) -> dict[str, Any]:
+        """Runs a stage's work, then records and shows what it wrote. Nothing is recorded when it raises.
+
+        Args:
+            node_name: Which node.
+            work: Called with the folder to write to and a folder for checkpoints; returns what it counted.
+        """
+        verdict = self.verdict(node_name)
+        if verdict.fingerprint is None:
+            raise SettingsError(
+                f"{node_name} cannot run yet: it {verdict.reasons[-1]}. Run `mifuse run {self.name}`, without --only."
+            )
+        started = time.monotonic()
+        written = self.store.begin(verdict.node)
+        try:
+            stats = work(written, self.store.work_folder(verdict.node, verdict.fingerprint))
+            self.store.finish(verdict.node, written, _record(verdict, stats, time.monotonic() - started))
+        finally:
+            shutil.rmtree(written, ignore_errors=True)
+        return stats
+
+
+def _record(verdict: Verdict, stats: dict[str, Any], took_s: float) -> Record:
+    assert verdict.fingerprint is not None
+    unfinished = stats.pop("unfinished", None)
+    return Record(
+        node=verdict.node.name,
+        fingerprint=verdict.fingerprint,
+        code_version=verdict.node.code_version,
+        settings=dict(verdict.node.settings),
+        inputs=dict(verdict.inputs),
+        outputs={},
+        stats=stats,
+        took_s=round(took_s, 3),
+        unfinished=unfinished,
+    )
+
+
+def pipelines_file(given: str | None) -> Path:
+    """`--pipelines`, else MIFUSE_PIPELINES, else pipelines.yaml here."""
+    return Path(given or os.environ.get("MIFUSE_PIPELINES") or "pipelines.yaml").absolute()
+
+
+def cache_folder(given: str | None, pipelines: Path) -> Path:
+    """`--cache`, else MIFUSE_CACHE, else `cache/` beside pipelines.yaml."""
+    named = given or os.environ.get("MIFUSE_CACHE")
+    return Path(named).absolute() if named else pipelines.parent / "cache"
+
+
+def open_place(name: str, pipelines: Path, cache: Path) -> Place:
+    """The pipeline with this name.
+
+    Raises:
+        SettingsError: There is none, or the file has mistakes.
+        CacheError: The cache folder cannot be written.
+    """
+    known = read_pipelines(pipelines)
+    if name not in known:
+        raise SettingsError(f'{pipelines}: no pipeline "{name}". Known: {", ".join(known)}.')
+    make_folder(cache)
+    return Place(name, known[name], cache)

@@ -1,0 +1,35 @@
+"""Flow: ask a paid teacher."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+
+from flows.dag import draws_file, teacher_node
+from flows.place import open_place
+from tasks import query_lalm as stage
+
+
+@flow(name="query_lalm")
+def query_lalm(
+    pipeline: str, pipelines: str, cache: str, teacher: str = "lalm", max_cost_usd: float | None = None
+) -> dict[str, Any]:
+    """Reads: `clips.parquet`, audio. Writes: `draws/<teacher>.parquet`. Costs: a call for each draw never paid for."""
+    place = open_place(pipeline, Path(pipelines), Path(cache))
+    settings = place.settings
+
+    def work(out: Path, _: Path) -> dict[str, Any]:
+        return stage.query_lalm(
+            name=teacher,
+            teacher=settings.paid[teacher],
+            classes=settings.classes,
+            clips_table=place.shown("clips.parquet"),
+            folder=settings.clips.folder,
+            answers=place.shared("answers"),
+            out=out / draws_file(teacher),
+            max_cost_usd=max_cost_usd,
+        )
+
+    return place.perform(teacher_node(settings, teacher), work)

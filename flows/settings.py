@@ -1,0 +1,154 @@
+"""`pipelines.yaml` as typed models; every mistake in it is told at once."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+
+from flows.mistakes import mistakes_in
+from tasks.contracts.errors import SettingsError
+from tasks.contracts.settings import LocalPath, Name, Settings
+from tasks.encoders import EncoderSettings
+from tasks.encoders.logmel import LogMelSettings
+from tasks.fusion import Rule
+from tasks.fusion.mutual_information import MutualInformationRule
+from tasks.fusion.single import SingleRule
+from tasks.storage.clips import ClipsSettings
+from tasks.students import StudentSettings
+from tasks.teachers import PaidSettings, TeacherSettings
+from tasks.teachers.mc_dropout import MCDropoutSettings
+
+# Folders of the cache that all pipelines share; a pipeline's own folder stands beside them.
+SHARED_FOLDERS = ("answers", "audio", "features", "store", "work")
+
+# Rows of metrics.json that are no teachers' names.
+_OTHER_ROWS = ("source", "fused", "student", "oracle")
+
+
+def _distinct(classes: list[str]) -> list[str]:
+    if len(set(classes)) != len(classes):
+        raise ValueError("each class must be named once")
+    return classes
+
+
+class SourceSettings(Settings):
+    """`source:` labelled audio that `mifuse train-source` turns into the classifier."""
+
+    clips: ClipsSettings
+    encoder: EncoderSettings = LogMelSettings()
+    seed: int = Field(default=0, ge=0)
+
+
+class EvaluateSettings(Settings):
+    """`evaluate:` gold labels from elsewhere than the manifest: a table of clip_id and label."""
+
+    gold: LocalPath | None = None
+
+
+class PipelineSettings(Settings):
+    """One entry of `pipelines:`."""
+
+    classes: Annotated[list[Name], Field(min_length=2), AfterValidator(_distinct)]
+    clips: ClipsSettings
+    teachers: dict[str, TeacherSettings]
+    fuse: Rule = MutualInformationRule()
+    student: StudentSettings = StudentSettings()
+    source: SourceSettings | None = None
+    evaluate: EvaluateSettings = EvaluateSettings()
+
+    @model_validator(mode="after")
+    def _teachers_fit_together(self) -> PipelineSettings:
+        for name in self.teachers:
+            if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in _OTHER_ROWS:
+                raise ValueError(
+                    f'teachers: "{name}" cannot name columns and rows; use lower-case letters, digits and "_", '
+                    f"and none of {', '.join(_OTHER_ROWS)}"
+                )
+        if [teacher.kind for teacher in self.teachers.values()].count("mc_dropout") != 1:
+            raise ValueError("teachers: exactly one of kind mc_dropout is needed; the student starts from it")
+        if isinstance(self.fuse, SingleRule) and self.fuse.teacher not in self.teachers:
+            raise ValueError(f'fuse.teacher: no teacher "{self.fuse.teacher}"; known: {", ".join(self.teachers)}')
+        for name, teacher in self.teachers.items():
+            if teacher.draws < self.fuse.min_draws:
+                raise ValueError(
+                    f"teachers.{name}.draws: fuse.kind {self.fuse.kind} needs at least {self.fuse.min_draws}, "
+                    f"got {teacher.draws}"
+                )
+        return self
+
+    @property
+    def paid(self) -> dict[str, PaidSettings]:
+        """The teachers behind an API, by name."""
+        return {name: teacher for name, teacher in self.teachers.items() if isinstance(teacher, PaidSettings)}
+
+    @property
+    def classifier_name(self) -> str:
+        """The name of the one teacher that is a classifier."""
+        return next(name for name, teacher in self.teachers.items() if isinstance(teacher, MCDropoutSettings))
+
+    @property
+    def classifier(self) -> MCDropoutSettings:
+        """The one teacher that is a classifier."""
+        teacher = self.teachers[self.classifier_name]
+        assert isinstance(teacher, MCDropoutSettings)
+        return teacher
+
+
+def read_pipelines(path: Path) -> dict[str, PipelineSettings]:
+    """All pipelines of the file, with `defaults:` filled in and paths made absolute.
+
+    Raises:
+        SettingsError: No such file, no YAML, or mistakes; all of them are listed.
+    """
+    content = _yaml(path)
+    defaults, pipelines = content.get("defaults") or {}, content.get("pipelines")
+    if unknown := content.keys() - {"defaults", "pipelines"}:
+        raise SettingsError(f"{path}: unknown key {_quoted(unknown)}. Known: defaults, pipelines.")
+    if not isinstance(pipelines, dict) or not pipelines or not isinstance(defaults, dict):
+        raise SettingsError(f"{path}: expected `pipelines:` with at least one named pipeline below it.")
+    read: dict[str, PipelineSettings] = {}
+    blocks: list[str] = []
+    for name, given in pipelines.items():
+        merged = {**defaults, **given} if isinstance(given, dict) else given
+        try:
+            _check_name(str(name))
+            read[str(name)] = PipelineSettings.model_validate(merged, context={"folder": path.parent})
+        except ValidationError as error:
+            blocks.append(_block(path, str(name), mistakes_in(error, PipelineSettings, merged)))
+        except ValueError as error:
+            blocks.append(_block(path, str(name), [str(error)]))
+    if blocks:
+        raise SettingsError("\n".join(blocks))
+    return read
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name) or name in SHARED_FOLDERS:
+        raise ValueError(
+            f'"{name}" cannot name a pipeline: use letters, digits, "_" and "-", and none of {", ".join(SHARED_FOLDERS)}'
+        )
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise SettingsError(f"{path}: no such file. Give one with --pipelines FILE or MIFUSE_PIPELINES.")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: not YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise SettingsError(f"{path}: expected a mapping with `pipelines:`, found {type(content).__name__}.")
+    return content
+
+
+def _block(path: Path, name: str, mistakes: list[str]) -> str:
+    count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+    return "\n".join([f'{path}, pipeline "{name}", {count}:', *(f"  {mistake}" for mistake in mistakes)])
+
+
+def _quoted(names: set[str]) -> str:
+    return ", ".join(f'"{name}"' for name in sorted(map(str, names)))

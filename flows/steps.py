@@ -1,0 +1,52 @@
+"""Which nodes a run is about, and the line that is printed when one is done."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from flows.place import Place
+from tasks.contracts.errors import SettingsError
+from tasks.contracts.stages import CODE_VERSIONS, Node
+
+
+@dataclass(frozen=True)
+class Steps:
+    """`--only`, `--from` and `--force`: names of stages."""
+
+    only: str | None = None
+    start_from: str | None = None
+    force: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in (self.only, self.start_from, *self.force):
+            if name is not None and name not in CODE_VERSIONS:
+                raise SettingsError(f'no stage "{name}". The stages are {", ".join(CODE_VERSIONS)}.')
+
+    def chosen(self, nodes: list[Node]) -> list[Node]:
+        """The nodes that the run may touch, in the order of the DAG."""
+        order = list(CODE_VERSIONS)
+        first = order.index(self.start_from) if self.start_from else 0
+        return [n for n in nodes if order.index(n.stage) >= first and self.only in (None, n.stage)]
+
+
+def tell_done(node: Node, stats: dict[str, Any], place: Place) -> None:
+    """One line on standard output."""
+    record = place.store.record_of(node)
+    took = f"{record.took_s:.1f} s" if record else ""
+    told = ", ".join(f"{key.replace('_', ' ')} {_number(value)}" for key, value in stats.items())
+    _tell(node, f"{took:>8}   {told}")
+
+
+def tell_kept(node: Node) -> None:
+    """An earlier result with the same settings and inputs is shown again."""
+    _tell(node, f"{'kept':>8}   an earlier result has the same settings and inputs")
+
+
+def _tell(node: Node, text: str) -> None:
+    print(f"  {node.name:<24} {text}", file=sys.stdout, flush=True)
+
+
+def _number(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,34 @@
+"""Flow: train the student on the pseudo-labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+
+from flows.place import open_place
+from tasks import train_student as stage
+
+
+@flow(name="train_student")
+def train_student(pipeline: str, pipelines: str, cache: str) -> dict[str, Any]:
+    """Reads: `pseudo_labels.parquet`, stored features, the classifier, draws. Writes: `student/`. Costs: minutes."""
+    place = open_place(pipeline, Path(pipelines), Path(cache))
+    settings = place.settings
+
+    def work(out: Path, checkpoints: Path) -> dict[str, Any]:
+        return stage.train_student(
+            student=settings.student,
+            rule=settings.fuse,
+            classifier=settings.classifier,
+            classifier_name=settings.classifier_name,
+            pseudo_labels=place.shown("pseudo_labels.parquet"),
+            folder=settings.clips.folder,
+            draws=place.draws(),
+            features=place.shared("features"),
+            work=checkpoints,
+            out=out / "student",
+        )
+
+    return place.perform("train_student", work)

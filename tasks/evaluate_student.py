@@ -1,0 +1,130 @@
+"""Stage: what the student, the teachers and the fused labels say of each clip → metrics, predictions, report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks.contracts.errors import ClipsError
+from tasks.contracts.tables import clips_schema, p_columns, predictions_schema, pseudo_labels_schema
+from tasks.evaluation.compare import score_systems
+from tasks.evaluation.report import ReportData, render_report
+from tasks.evaluation.summary import summarise
+from tasks.evaluation.systems import FUSED, STUDENT
+from tasks.networks.predict import predict_files
+from tasks.encoders.features import AudioFile
+from tasks.storage.files import write_json
+from tasks.storage.manifests import read_rows
+from tasks.storage.tables import read_metadata, read_table, write_table
+
+Table = pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Where everything lies that is evaluated.
+
+    Attributes:
+        folder: What the clips' paths are relative to.
+        gold: A table of clip_id and label that overrides the manifest's labels.
+        costs: What the paid teachers' stages counted.
+    """
+
+    clips: Path
+    pseudo_labels: Path
+    student: Path
+    folder: Path
+    features: Path
+    gold: Path | None
+    settings: dict[str, Any]
+    costs: dict[str, Any]
+
+
+# NO_CACHE: freshness is decided by our stage records.
+@task(name="evaluate_student", cache_policy=NO_CACHE)
+def evaluate_student(
+    pipeline: str, classes: list[str], teachers: list[str], classifier: str, of: Evaluated, out: Path
+) -> dict[str, Any]:
+    """Writes `predictions.parquet`, `metrics.json` and `report.html`. Gold, where there is any, is read here alone.
+
+    Args:
+        pipeline: Its name, for the report.
+        classes: The pipeline's.
+        teachers: All teachers' names.
+        classifier: Which of them the source classifier is; its row is called `source`.
+        of: Where everything lies.
+        out: The folder to write to.
+    """
+    clips = read_table(of.clips, clips_schema())
+    labels = read_table(of.pseudo_labels, pseudo_labels_schema(classes, teachers))
+    predictions = _predictions(labels, of, classes)
+    write_table(out / "predictions.parquet", predictions, predictions_schema(classes))
+    gold = _gold(clips, of.gold).filter(pl.col("gold_label").is_in(classes))
+    metrics = _metrics(gold, labels, predictions, classes, teachers, classifier)
+    summary = summarise(labels, predictions, teachers, classes)
+    write_json(out / "metrics.json", metrics or {"summary": summary})
+    data = ReportData(
+        pipeline=pipeline,
+        classes=classes,
+        teachers=teachers,
+        clips=clips,
+        pseudo_labels=labels,
+        predictions=predictions,
+        metrics=metrics,
+        summary=summary,
+        curves=pl.read_parquet(of.student / "curves.parquet"),
+        settings=of.settings,
+        versions=read_metadata(of.pseudo_labels),
+        costs=of.costs,
+    )
+    (out / "report.html").write_text(render_report(data), encoding="utf-8")
+    return {"clips": predictions.height, "with_gold": gold.height}
+
+
+def _predictions(labels: Table, of: Evaluated, classes: list[str]) -> Table:
+    """What the student says of every usable clip, without dropout."""
+    rows = labels.select("clip_id", "path", "sha256", "duration_s")
+    files = [AudioFile(s, of.folder / p, d) for s, p, d in rows.select("sha256", "path", "duration_s").iter_rows()]
+    probs_NC, found_classes = predict_files(of.student, files, of.features)
+    probs_NC = probs_NC[:, [found_classes.index(name) for name in classes]]
+    probs = pl.DataFrame(probs_NC, p_columns(classes), orient="row")
+    named = pl.Series("label", [classes[i] for i in probs_NC.argmax(axis=1)], pl.Enum(classes))
+    confidence = pl.Series("confidence", probs_NC.max(axis=1))
+    return pl.concat([rows.select("clip_id", "path"), pl.DataFrame([named, confidence]), probs], how="horizontal")
+
+
+def _gold(clips: Table, path: Path | None) -> Table:
+    """clip_id and gold_label of the usable clips that have one."""
+    usable = clips.filter(pl.col("status") == "ok")
+    if path is not None:
+        given = read_rows(path)
+        if missing := {"clip_id", "label"} - set(given.columns):
+            raise ClipsError(f"{path}: gold labels need the columns clip_id and label; missing: {sorted(missing)}.")
+        given = given.select(pl.col("clip_id").cast(pl.String), gold_label=pl.col("label").cast(pl.String))
+        if given["clip_id"].is_duplicated().any():
+            raise ClipsError(f"{path}: some clip_id occurs more than once; each clip has one gold label.")
+        usable = usable.drop("gold_label").join(given, on="clip_id", how="left", maintain_order="left")
+    return usable.select("clip_id", "gold_label").drop_nulls("gold_label")
+
+
+def _metrics(
+    gold: Table, labels: Table, predictions: Table, classes: list[str], teachers: list[str], classifier: str
+) -> dict[str, Any] | None:
+    """All systems over the same clips; None without gold."""
+    if not gold.height:
+        return None
+
+    def probs(table: Table, prefix: str = "") -> NDArray[np.float64]:
+        rows = gold.join(table, on="clip_id", how="left", maintain_order="left")
+        return rows.select(pl.col(p_columns(classes, prefix)).fill_null(float("nan"))).to_numpy()
+
+    systems = {("source" if name == classifier else name): probs(labels, name) for name in teachers}
+    systems |= {FUSED: probs(labels), STUDENT: probs(predictions)}
+    return score_systems(gold["gold_label"].to_list(), systems, classes)

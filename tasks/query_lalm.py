@@ -1,0 +1,189 @@
+"""Stage: `clips.parquet` → `draws/<teacher>.parquet`, N answers of a paid teacher per clip. Pays only for new ones."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks.asking.engine import Engine, Job, Outcome
+from tasks.asking.money import Budget, price_list
+from tasks.asking.provider import Question
+from tasks.asking.reading import UnparsableError, read_distribution
+from tasks.contracts.errors import ProviderError, QuotaError
+from tasks.contracts.progress import progress_bar
+from tasks.contracts.tables import DRAW_STATUS, p_columns, paid_draws_schema
+from tasks.storage.answers import AnswerStore, StoredAnswer, answer_key
+from tasks.storage.audio import MIME_TYPES
+from tasks.storage.clips import each_audio_once, read_usable_clips
+from tasks.storage.tables import write_table
+from tasks.teachers.paid import AUDIO_TOKENS_PER_S, PaidTeacher
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One draw that the table needs."""
+
+    clip: dict[str, Any]  # a row of clips.parquet
+    draw: int
+    key: str
+
+
+# NO_CACHE: answers are cached one by one; Prefect would pay for the whole batch again when one clip is added.
+@task(name="query_lalm", cache_policy=NO_CACHE)
+def query_lalm(
+    name: str,
+    teacher: PaidTeacher,
+    classes: list[str],
+    clips_table: Path,
+    folder: Path,
+    answers: Path,
+    out: Path,
+    max_cost_usd: float | None = None,
+) -> dict[str, Any]:
+    """Asks for the answers that were never paid for, stores each as it arrives, then writes all of them as a table.
+
+    Args:
+        name: The teacher's name in pipelines.yaml.
+        teacher: Its settings.
+        classes: The pipeline's.
+        clips_table: `clips.parquet`.
+        folder: What its paths are relative to.
+        answers: The folder of stored answers, shared by all pipelines.
+        out: `draws/<teacher>.parquet`.
+        max_cost_usd: Lowers the teacher's own ceiling for this run.
+
+    Raises:
+        QuotaError: Stopped by the budget or the daily quota. Everything that arrived is kept.
+        ProviderError: The provider is out, refuses the key, or answered too few clips. Everything is kept.
+    """
+    clips = read_usable_clips(clips_table)
+    with AnswerStore(answers) as store:
+        wanted = wanted_draws(clips, teacher, classes)
+        missing = [want for want in wanted if want.key not in store]
+        outcome = _ask(name, teacher, classes, missing, folder, store, max_cost_usd) if missing else Outcome()
+        _check_stopped(name, teacher, outcome, len(missing))
+        table = _table(clips, wanted, store, outcome.failed, teacher, classes)
+    _check_answered(name, teacher, table, outcome)
+    write_table(out, table, paid_draws_schema(classes))
+    return _stats(table, outcome)
+
+
+def wanted_draws(clips: pl.DataFrame, teacher: PaidTeacher, classes: Sequence[str]) -> list[Wanted]:
+    """Each audio content once, each of its draws once."""
+    asked = teacher.asked(classes)
+    return [
+        Wanted(clip, draw, answer_key(audio_sha256=clip["sha256"], asked=asked, draw=draw))
+        for clip in each_audio_once(clips).select("sha256", "path", "duration_s").iter_rows(named=True)
+        for draw in range(teacher.draws)
+    ]
+
+
+def _ask(
+    name: str,
+    teacher: PaidTeacher,
+    classes: list[str],
+    missing: list[Wanted],
+    folder: Path,
+    store: AnswerStore,
+    max_cost_usd: float | None,
+) -> Outcome:
+    budget = Budget(min((c for c in (teacher.max_cost_usd, max_cost_usd) if c is not None), default=None))
+    with progress_bar(f"asking {name} ({teacher.model})", len(missing), "draws") as bar:
+
+        def keep(key: str, answer: StoredAnswer) -> None:
+            store.put(key, answer)
+            bar.update()
+            bar.set_postfix_str(f"${budget.paid_usd + (answer.cost_usd or 0):.2f}", refresh=False)
+
+        with teacher.connect(classes) as provider:
+            engine = Engine(provider, teacher.limits, budget, price_list().get(teacher.model), keep)
+            return asyncio.run(engine.ask_all(_jobs(missing, folder, teacher)))
+
+
+def _jobs(missing: list[Wanted], folder: Path, teacher: PaidTeacher) -> Iterator[Job]:
+    """One job at a time: audio is read when its turn comes, so memory does not grow with the corpus."""
+    for want in missing:
+        path = folder / want.clip["path"]
+
+        def read(path: Path = path, draw: int = want.draw) -> Question:
+            return Question(path.read_bytes(), MIME_TYPES[path.suffix.lower()], draw)
+
+        audio_tokens = round(want.clip["duration_s"] * AUDIO_TOKENS_PER_S)
+        yield Job(want.key, read, audio_tokens, _prompt_tokens(teacher))
+
+
+def _prompt_tokens(teacher: PaidTeacher) -> int:
+    return len(str(teacher.asked(["a"])["prompt"])) // 3 + 50  # about four letters a token, and the schema
+
+
+def _check_stopped(name: str, teacher: PaidTeacher, outcome: Outcome, missing: int) -> None:
+    if not outcome.stopped:
+        return
+    told = (
+        f"{name} ({teacher.model}): asking stopped: {outcome.stopped}. "
+        f"{outcome.answered} of {missing} answers arrived and are kept; the same command asks for the rest."
+    )
+    raise QuotaError(told) if outcome.out_of_money else ProviderError(told)
+
+
+def _table(
+    clips: pl.DataFrame,
+    wanted: list[Wanted],
+    store: AnswerStore,
+    failed: dict[str, str],
+    teacher: PaidTeacher,
+    classes: list[str],
+) -> pl.DataFrame:
+    rows = [_row(want, store.get(want.key), failed, teacher, classes) for want in wanted]
+    schema = {name: kind for name, kind in paid_draws_schema(classes).items() if name != "clip_id"}
+    draws = pl.DataFrame(rows, schema)
+    named = clips.select("clip_id", "sha256").join(draws, on="sha256", how="left", maintain_order="left")
+    return named.select(paid_draws_schema(classes).keys())
+
+
+def _row(
+    want: Wanted, answer: StoredAnswer | None, failed: dict[str, str], teacher: PaidTeacher, classes: list[str]
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"sha256": want.clip["sha256"], "draw": want.draw, "prompt_id": teacher.prompt}
+    if answer is None:
+        return row | {"status": "failed", "reason": failed.get(want.key, "no answer arrived")}
+    row |= {"raw_answer": answer.text, "model_version": answer.model_version, "latency_s": answer.latency_s}
+    row |= {"input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens}
+    row |= {"cost_usd": answer.cost_usd, "answered_at": answer.answered_at}
+    if answer.refusal:
+        return row | {"status": "refused", "reason": answer.refusal}
+    try:
+        probs_C = read_distribution(answer.text, classes)
+    except UnparsableError as error:
+        return row | {"status": "unparsable", "reason": str(error)}
+    return row | {"status": "answered"} | dict(zip(p_columns(classes), probs_C, strict=True))
+
+
+def _check_answered(name: str, teacher: PaidTeacher, table: pl.DataFrame, outcome: Outcome) -> None:
+    answered = table.group_by("clip_id").agg(usable=(pl.col("status") == "answered").any())
+    share = float(answered["usable"].mean() or 0.0)  # type: ignore[arg-type]
+    if share >= teacher.min_answered:
+        return
+    why = table.drop_nulls("reason")["reason"].value_counts(sort=True).head(3)
+    told = "; ".join(f"{count} × {reason}" for reason, count in why.iter_rows())
+    raise ProviderError(
+        f"{name} ({teacher.model}): {share:.0%} of the clips got a usable answer, teachers.{name}.min_answered is "
+        f"{teacher.min_answered:.0%}. Most frequent: {told}. All answers are kept; draws that failed are asked again "
+        "by the next run."
+    )
+
+
+def _stats(table: pl.DataFrame, outcome: Outcome) -> dict[str, Any]:
+    once = table.unique(["sha256", "draw"], keep="first", maintain_order=True)
+    counts = {status: int((once["status"] == status).sum()) for status in DRAW_STATUS.categories}
+    tokens = {name: int(once[name].sum()) for name in ("input_tokens", "output_tokens")}
+    stats = {"calls": outcome.answered, **counts, **tokens, "cost_usd": round(float(once["cost_usd"].sum()), 6)}
+    unfinished = f"{counts['failed']} draws failed and are asked again" if counts["failed"] else None
+    return stats | {"unfinished": unfinished}

@@ -1,0 +1,44 @@
+"""Which clips a pipeline has and which of them can be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+from pydantic import Field
+
+from tasks.contracts.errors import ClipsError
+from tasks.contracts.settings import OPERATIONAL, LocalPath, Settings
+from tasks.contracts.tables import clips_schema
+from tasks.storage.tables import read_table
+
+
+class ClipsSettings(Settings):
+    """`clips:` a folder of audio and, optionally, a manifest that names what to use of it."""
+
+    folder: LocalPath = Field(json_schema_extra=OPERATIONAL)  # the content counts, not where it lies
+    manifest: LocalPath | None = Field(default=None, json_schema_extra=OPERATIONAL)
+    labels: dict[str, str] = {}  # the manifest's labels → classes, as in {ang: angry, exc: happy}
+    min_duration_s: float = Field(default=0.3, ge=0.1)
+    max_duration_s: float = Field(default=60, gt=0)
+    silence_dbfs: float = Field(default=-70, le=0)  # a clip whose level over its whole length is below this is silent
+
+
+def read_usable_clips(clips_table: Path) -> pl.DataFrame:
+    """The rows of `clips.parquet` that are not quarantined.
+
+    Raises:
+        ClipsError: There is none.
+    """
+    clips = read_table(clips_table, clips_schema())
+    usable = clips.filter(pl.col("status") == "ok")
+    if not usable.height:
+        reasons = clips["reason"].value_counts(sort=True).head(3)
+        told = "; ".join(f"{count} × {reason}" for reason, count in reasons.iter_rows())
+        raise ClipsError(f"all {clips.height} clips are quarantined: {told}. The table {clips_table} says why for each.")
+    return usable
+
+
+def each_audio_once(clips: pl.DataFrame) -> pl.DataFrame:
+    """One row per audio content, in order of sha256: the same recording under two names is asked and computed once."""
+    return clips.unique("sha256", keep="first", maintain_order=True).sort("sha256")

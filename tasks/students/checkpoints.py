@@ -1,0 +1,31 @@
+"""Where a training run stands, on disk; a killed run goes on from there."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import torch
+
+from tasks.students.base import Checkpoint
+from tasks.storage.files import make_folder, replacing
+
+_FILE = "checkpoint.pt"
+
+
+def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
+    """Replaces the folder's checkpoint in one step."""
+    make_folder(folder)
+    with replacing(folder / _FILE) as temporary:
+        torch.save(vars(checkpoint), temporary)
+
+
+def read_checkpoint(folder: Path) -> Checkpoint | None:
+    """The folder's checkpoint; None where there is none that can be read."""
+    path = folder / _FILE
+    if not path.is_file():
+        return None
+    try:
+        return Checkpoint(**torch.load(path, weights_only=True))
+    except (RuntimeError, EOFError, TypeError, pickle.UnpicklingError):  # cut off or of another version: start again
+        return None
