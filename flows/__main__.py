@@ -27,7 +27,9 @@ class _Commands(click.Group):
             click.echo(f"error: {error}", err=True)
             sys.exit(error.exit_code)
         except KeyboardInterrupt:
-            click.echo("interrupted: everything that was finished or paid for is kept; the same command goes on.", err=True)
+            click.echo(
+                "interrupted: everything that was finished or paid for is kept; the same command goes on.", err=True
+            )
             sys.exit(130)
 
     def list_commands(self, context: click.Context) -> list[str]:
@@ -40,7 +42,7 @@ class _Commands(click.Group):
 @click.version_option(package_name="mifuse")
 @click.pass_context
 def main(context: click.Context, pipelines: str | None, cache: str | None) -> None:
-    """Pseudo-labels and a student from unlabelled speech, a source-trained classifier and a paid audio-language model."""
+    """Unlabelled speech, a source-trained classifier and a paid audio-language model → pseudo-labels and a student."""
     from flows.place import cache_folder, pipelines_file
 
     file = pipelines_file(pipelines)
@@ -82,7 +84,9 @@ def plan(where: tuple[Path, Path], pipeline: str) -> None:
 @click.option("--only", metavar="STAGE", help="This stage and no other.")
 @click.option("--from", "start_from", metavar="STAGE", help="This stage and those after it.")
 @click.option("--force", metavar="STAGE", multiple=True, help="Run this stage even if it is fresh.")
-@click.option("--max-cost-usd", type=click.FloatRange(min=0, min_open=True), help="Lowers the ceiling of pipelines.yaml.")
+@click.option(
+    "--max-cost-usd", type=click.FloatRange(min=0, min_open=True), help="Lowers the ceiling of pipelines.yaml."
+)
 @click.option("--yes", is_flag=True, help="Do not ask before spending more than $1.")
 @click.pass_obj
 def run(

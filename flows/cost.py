@@ -56,7 +56,9 @@ def estimate_costs(place: Place, nodes: list[Node]) -> Estimate:
         input_tokens=round(sum(tokens for _, tokens, _ in parts)),
         usd=sum(usd or 0.0 for _, _, usd in parts),
         unpriced=tuple(
-            teacher.model for teacher, (calls, _, usd) in zip(teachers.values(), parts, strict=True) if calls and usd is None
+            teacher.model
+            for teacher, (calls, _, usd) in zip(teachers.values(), parts, strict=True)
+            if calls and usd is None
         ),
         ceiling_usd=None if None in ceilings else sum(c for c in ceilings if c is not None),
         measured=measured,

@@ -1,4 +1,4 @@
-"""`mifuse demo`: makes two small corpora, trains the source classifier on one, adapts to the other, prints the table."""
+"""`mifuse demo`: makes two small corpora, trains a classifier on one, adapts it to the other, prints the table."""
 
 from __future__ import annotations
 

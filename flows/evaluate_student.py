@@ -13,7 +13,7 @@ from tasks import evaluate_student as stage
 
 @flow(name="evaluate_student")
 def evaluate_student(pipeline: str, pipelines: str, cache: str) -> dict[str, Any]:
-    """Reads: `pseudo_labels.parquet`, `student/`, gold. Writes: `metrics.json`, `predictions.parquet`, `report.html`."""
+    """Reads: pseudo-labels, `student/`, gold. Writes: `metrics.json`, `predictions.parquet`, `report.html`."""
     place = open_place(pipeline, Path(pipelines), Path(cache))
     settings = place.settings
 

@@ -14,7 +14,7 @@ from tasks import mc_dropout as stage
 
 @flow(name="mc_dropout")
 def mc_dropout(pipeline: str, pipelines: str, cache: str, teacher: str = "classifier") -> dict[str, Any]:
-    """Reads: `clips.parquet`, audio, the classifier. Writes: `draws/<teacher>.parquet`. Costs: an encoder pass a clip."""
+    """Reads: `clips.parquet`, audio, the classifier. Writes: `draws/<teacher>.parquet`. Costs: a pass per clip."""
     place = open_place(pipeline, Path(pipelines), Path(cache))
     settings = place.settings
 

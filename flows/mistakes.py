@@ -35,7 +35,8 @@ def _what(detail: ErrorDetails, model: Model) -> str:
             return f"unknown setting.{_did_you_mean(str(detail['loc'][-1]), _settings_at(detail['loc'][:-1], model))}"
         case "union_tag_invalid":
             known = sorted(tag.strip(" '") for tag in str(context["expected_tags"]).split(","))
-            return f'unknown kind "{context["tag"]}".{_did_you_mean(str(context["tag"]), known)} Known: {", ".join(known)}.'
+            tag = str(context["tag"])
+            return f'unknown kind "{tag}".{_did_you_mean(tag, known)} Known: {", ".join(known)}.'
         case "union_tag_not_found":
             return "`kind` is missing"
         case "missing":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from prefect import flow
 
@@ -15,7 +17,7 @@ from flows.query_lalm import query_lalm
 from flows.steps import Steps, tell_done, tell_kept
 from flows.train_student import train_student
 
-FLOWS = {
+FLOWS: dict[str, Callable[..., dict[str, Any]]] = {
     "index_clips": index_clips,
     "query_lalm": query_lalm,
     "mc_dropout": mc_dropout,

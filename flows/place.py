@@ -19,7 +19,6 @@ from tasks.storage.files import make_folder
 from tasks.storage.stage_records import Record, ResultStore
 
 
-
 @dataclass(frozen=True)
 class Place:
     """A named pipeline and the cache folder that it works in."""

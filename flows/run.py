@@ -88,6 +88,6 @@ def confirm_cost(estimate: Estimate, options: RunOptions) -> None:
 
 
 def show_prefect_wait() -> None:
-    """Prefect's own server takes 5 to 10 s to start where PREFECT_API_URL names none; a silent wait looks like a hang."""
+    """Prefect's own server takes up to 10 s to start where PREFECT_API_URL names none; silence looks like a hang."""
     if sys.stderr.isatty():
         click.echo("  starting Prefect …", err=True)

@@ -129,7 +129,8 @@ def read_pipelines(path: Path) -> dict[str, PipelineSettings]:
 def _check_name(name: str) -> None:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name) or name in SHARED_FOLDERS:
         raise ValueError(
-            f'"{name}" cannot name a pipeline: use letters, digits, "_" and "-", and none of {", ".join(SHARED_FOLDERS)}'
+            f'"{name}" cannot name a pipeline: use letters, digits, "_" and "-", '
+            f"and none of {', '.join(SHARED_FOLDERS)}"
         )
 
 

@@ -24,7 +24,8 @@ def show_check(pipelines: Path, name: str | None) -> None:
         raise SettingsError(f'{pipelines}: no pipeline "{name}". Known: {", ".join(known)}.')
     for each in [name] if name else known:
         teachers = ", ".join(f"{key} ({teacher.kind})" for key, teacher in known[each].teachers.items())
-        print(f"{each}: sound. Classes {', '.join(known[each].classes)}; teachers {teachers}; fuse {known[each].fuse.kind}.")
+        classes, rule = ", ".join(known[each].classes), known[each].fuse.kind
+        print(f"{each}: sound. Classes {classes}; teachers {teachers}; fuse {rule}.")
 
 
 def show_status(name: str | None, pipelines: Path, cache: Path, *, as_json: bool, deep: bool) -> None:

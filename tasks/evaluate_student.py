@@ -14,12 +14,12 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.contracts.errors import ClipsError
 from tasks.contracts.tables import clips_schema, p_columns, predictions_schema, pseudo_labels_schema
+from tasks.encoders.features import AudioFile
 from tasks.evaluation.compare import score_systems
 from tasks.evaluation.report import ReportData, render_report
 from tasks.evaluation.summary import summarise
 from tasks.evaluation.systems import FUSED, STUDENT
 from tasks.networks.predict import predict_files
-from tasks.encoders.features import AudioFile
 from tasks.storage.files import write_json
 from tasks.storage.manifests import read_rows
 from tasks.storage.tables import read_metadata, read_table, write_table

@@ -43,7 +43,9 @@ def index_clips(clips: ClipsSettings, hashes: Path, facts: Path, out: Path) -> d
         out: `clips.parquet`.
     """
     listed = list_clips(clips.folder, clips.manifest, clips.labels)
-    listed = listed.with_columns(sha256=pl.Series(hash_files(clips.folder, listed["path"].to_list(), hashes), dtype=pl.String))
+    listed = listed.with_columns(
+        sha256=pl.Series(hash_files(clips.folder, listed["path"].to_list(), hashes), dtype=pl.String)
+    )
     measured = _measured(listed, clips.folder, facts)
     rows = listed.join(measured, on="sha256", how="left").with_columns(reason=_reason(clips))
     rows = rows.with_columns(

@@ -1,4 +1,4 @@
-"""The base of every setting in `pipelines.yaml`: frozen, no unknown key, and a dump that says what results depend on."""
+"""The base of every setting in `pipelines.yaml`: frozen, no unknown key, a dump of what results depend on."""
 
 from __future__ import annotations
 

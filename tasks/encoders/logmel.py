@@ -43,6 +43,8 @@ class LogMel:
 
         from tasks.encoders.contours import contours_of
         from tasks.encoders.statistics import statistics_of
+        from tasks.maths.threads import one_thread
 
-        rows = [statistics_of(contours_of(torch.from_numpy(wave))) for wave in waves]
+        with one_thread():
+            rows = [statistics_of(contours_of(torch.from_numpy(wave))) for wave in waves]
         return torch.stack(rows)[:, None] if rows else torch.zeros(0, 1, self.dim)

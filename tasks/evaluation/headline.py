@@ -19,7 +19,7 @@ def headline(metrics: Metrics) -> str:
     """
     ua = metrics[STUDENT]["ua"]
     teachers = sorted(teachers_of(metrics), key=lambda name: -metrics[name]["ua"])
-    beaten = [name for name in teachers if ua - metrics[name]["ua"] >= -1]
+    beaten = [name for name in teachers if ua - metrics[name]["ua"] > _TIE]
     against = _join([f"{_percent(metrics[name]['ua'])} ({system_title(name)})" for name in teachers])
     return f"The student {_verdict(beaten, teachers)}: UA {_percent(ua)} against {against}."
 

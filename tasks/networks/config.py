@@ -26,7 +26,9 @@ class ClassifierConfig(Settings):
     n_layers: int
     dim: int
     hidden: int = 256
-    dropout: float = Field(default=0.2, gt=0, lt=1)  # without dropout all draws are equal and MI would read as full trust
+    dropout: float = Field(
+        default=0.2, gt=0, lt=1
+    )  # without dropout all draws are equal and MI would read as full trust
 
 
 def read_config(folder: Path) -> ClassifierConfig:

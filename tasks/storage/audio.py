@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 
 SAMPLE_RATE_HZ = 16_000
 AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
-MIME_TYPES = {".wav": "audio/wav", ".flac": "audio/flac", ".ogg": "audio/ogg", ".opus": "audio/ogg", ".mp3": "audio/mp3"}
+MIME_TYPES = {
+    ".wav": "audio/wav",
+    ".flac": "audio/flac",
+    ".ogg": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".mp3": "audio/mp3",
+}
 
 _BLOCK_FRAMES = 1 << 18
 _SILENCE = 1e-6

@@ -18,7 +18,7 @@ class ClipsSettings(Settings):
 
     folder: LocalPath = Field(json_schema_extra=OPERATIONAL)  # the content counts, not where it lies
     manifest: LocalPath | None = Field(default=None, json_schema_extra=OPERATIONAL)
-    labels: dict[str, str] = {}  # the manifest's labels → classes, as in {ang: angry, exc: happy}
+    labels: dict[str, str] = Field(default={})  # the manifest's labels → classes, as in {ang: angry, exc: happy}
     min_duration_s: float = Field(default=0.3, ge=0.1)
     max_duration_s: float = Field(default=60, gt=0)
     silence_dbfs: float = Field(default=-70, le=0)  # a clip whose level over its whole length is below this is silent
@@ -35,7 +35,9 @@ def read_usable_clips(clips_table: Path) -> pl.DataFrame:
     if not usable.height:
         reasons = clips["reason"].value_counts(sort=True).head(3)
         told = "; ".join(f"{count} × {reason}" for reason, count in reasons.iter_rows())
-        raise ClipsError(f"all {clips.height} clips are quarantined: {told}. The table {clips_table} says why for each.")
+        raise ClipsError(
+            f"all {clips.height} clips are quarantined: {told}. The table {clips_table} says why for each."
+        )
     return usable
 
 

@@ -28,7 +28,9 @@ def read_draws(
     order = pl.DataFrame({"sha256": list(sha256s)}).with_row_index("n")
     rows = table.join(order, on="sha256", how="inner").sort("n", "draw")
     if (absent := len(sha256s) - rows["n"].n_unique()) > 0:
-        raise DrawsError(f"{path}: {absent} of {len(sha256s)} clips have no draws. `mifuse run` brings the table up to date.")
+        raise DrawsError(
+            f"{path}: {absent} of {len(sha256s)} clips have no draws. `mifuse run` brings the table up to date."
+        )
     draws = int(rows["draw"].max()) + 1  # type: ignore[arg-type]
     probs_NKC = np.zeros((len(sha256s), draws, len(classes)))
     valid_NK = np.zeros((len(sha256s), draws), dtype=bool)

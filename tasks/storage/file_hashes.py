@@ -21,7 +21,9 @@ def hash_files(folder: Path, paths: Sequence[str], memory: Path, *, deep: bool =
         memory: A Parquet file of this function's, rewritten when something changed.
         deep: Hash every file again, also those whose size and time are as remembered.
     """
-    rows = pl.DataFrame([(path, *_stat(folder / path)) for path in paths], dict(list(_SCHEMA.items())[:3]), orient="row")
+    rows = pl.DataFrame(
+        [(path, *_stat(folder / path)) for path in paths], dict(list(_SCHEMA.items())[:3]), orient="row"
+    )
     known = pl.DataFrame(schema=_SCHEMA) if deep else _remembered(memory)
     rows = rows.join(known, on=["path", "size", "mtime_ns"], how="left", maintain_order="left")
     hashes = [sha256 or _hash(folder / path) for path, sha256 in rows.select("path", "sha256").iter_rows()]

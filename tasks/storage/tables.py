@@ -56,7 +56,11 @@ def check_table(table: pl.DataFrame, schema: Schema, name: str) -> None:
         missing, extra = schema.keys() - found.keys(), found.keys() - schema.keys()
         detail = f"missing {sorted(missing)}, not expected {sorted(extra)}" if missing or extra else "order differs"
         raise TableError(f"{name}: columns differ from the contract: {detail}.")
-    wrong = [f"{column} is {found[column]}, expected {schema[column]}" for column in schema if found[column] != schema[column]]
+    wrong = [
+        f"{column} is {found[column]}, expected {schema[column]}"
+        for column in schema
+        if found[column] != schema[column]
+    ]
     if wrong:
         raise TableError(f"{name}: types differ from the contract: {'; '.join(wrong)}.")
     keys = [column for column in ("clip_id", "draw") if column in schema]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from tasks.students.base import Checkpoint
 from tasks.storage.files import make_folder, replacing
+from tasks.students.base import Checkpoint
 
 _FILE = "checkpoint.pt"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -83,7 +83,7 @@ class Loop:
     def _fused(self, rows_B: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """The pipeline's rule over the fixed draws and fresh draws of the moving teacher."""
         assert self._data.rule is not None
-        teacher: Head = self._teacher.module
+        teacher = cast(Head, self._teacher.module)
         masks = teacher.draw_masks(len(rows_B), self._data.classifier_draws, generator)
         probs_BKC = teacher(self._data.features_NLD[rows_B], masks).softmax(dim=-1)
         fresh = Draws(probs_BKC, torch.ones(probs_BKC.shape[:2], dtype=torch.bool))
@@ -118,10 +118,9 @@ class Loop:
     ) -> None:
         shares_C = logits_BC.softmax(dim=-1).mean(dim=0)
         agreement = (logits_BC.argmax(dim=-1) == target_BC.argmax(dim=-1)).float().mean()
-        point = {"step": float(self.step), "loss": loss, "loss_ce": cross_entropy, "loss_div": negative_entropy}
-        point |= {"agreement": agreement}
+        point = {"loss": loss, "loss_ce": cross_entropy, "loss_div": negative_entropy, "agreement": agreement}
         point |= {f"share_{name}": share for name, share in zip(self._classes, shares_C, strict=True)}
-        self._curves.append({name: float(value) for name, value in point.items()})
+        self._curves.append({"step": float(self.step)} | {name: value.item() for name, value in point.items()})
 
     def checkpoint(self) -> Checkpoint:
         """Everything that the next step depends on."""

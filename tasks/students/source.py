@@ -11,6 +11,7 @@ from sklearn.metrics import recall_score
 from sklearn.model_selection import GroupShuffleSplit
 from torch.nn import functional
 
+from tasks.maths.threads import one_thread
 from tasks.networks.config import ClassifierConfig
 from tasks.networks.head import Head
 
@@ -29,6 +30,7 @@ class LabelledClips:
     speakers: Sequence[str]
 
 
+@one_thread()
 def train_source_classifier(clips: LabelledClips, config: ClassifierConfig, seed: int) -> Head:
     """Cross-entropy with label smoothing on all clips; statistics for standardisation come from them too."""
     generator = torch.Generator().manual_seed(seed)

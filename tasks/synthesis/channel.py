@@ -37,7 +37,7 @@ def vary(channel: Channel, rng: np.random.Generator) -> Channel:
         high_hz=channel.high_hz * np.exp(-0.1 * abs(rng.standard_normal())),
         noise_db=channel.noise_db + 4 * rng.standard_normal(),
         reverberation_s=channel.reverberation_s * np.exp(0.2 * rng.standard_normal()),
-        reverberant_share=channel.reverberant_share * np.exp(0.4 * rng.standard_normal()),
+        reverberant_share=min(channel.reverberant_share * np.exp(0.4 * rng.standard_normal()), 0.6),
     )
 
 

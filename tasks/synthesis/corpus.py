@@ -39,7 +39,15 @@ class Domain:
 
 DOMAINS: dict[DomainName, Domain] = {
     "source": Domain(0, STUDIO, 0.0, 5.4, (1.25, 0.25), {}, (".flac",)),
-    "target": Domain(1, ROOM, 1.0, 6.0, (1.0, 0.25), {"level_db": 1.4, "log_range": 1.3, "effort": 0.8, "log_rate": 1.3}, (".flac", ".wav")),
+    "target": Domain(
+        1,
+        ROOM,
+        1.0,
+        6.0,
+        (1.0, 0.25),
+        {"level_db": 1.4, "log_range": 1.3, "effort": 0.8, "log_rate": 1.3},
+        (".flac", ".wav"),
+    ),
 }
 
 
@@ -92,7 +100,9 @@ def make_speaker(name: str, number: int, domain: Domain, rng: np.random.Generato
     return Speaker(name, pitch_st, (1.16 if is_woman else 1.0) * (1 - 0.03 * size), rate_hz, habit, style)
 
 
-def _say(speaker: Speaker, emotion: str, domain: Domain, channel: Channel, rng: np.random.Generator) -> NDArray[np.float64]:
+def _say(
+    speaker: Speaker, emotion: str, domain: Domain, channel: Channel, rng: np.random.Generator
+) -> NDArray[np.float64]:
     intensity = float(np.clip(rng.normal(*domain.intensity), 0.2, 1.6))
     manner = express(emotion, intensity, speaker.style, speaker.habit, rng)
     tracks = lay_out(speaker, manner, rng.uniform(1.4, 2.4), rng)

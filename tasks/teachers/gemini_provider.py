@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -22,11 +21,16 @@ _FINISHED = {"STOP", "MAX_TOKENS"}
 
 
 class _Asks(Protocol):
-    model: str
-    temperature: float
-    seed: int | None
-    prompt: str
-    limits: LimitSettings
+    @property
+    def model(self) -> str: ...
+    @property
+    def temperature(self) -> float: ...
+    @property
+    def seed(self) -> int | None: ...
+    @property
+    def prompt(self) -> str: ...
+    @property
+    def limits(self) -> LimitSettings: ...
 
 
 class GeminiProvider:
@@ -54,7 +58,7 @@ class GeminiProvider:
             )
         except errors.APIError as error:
             raise _meaning(error) from error
-        except (httpx2.TransportError, OSError, asyncio.TimeoutError) as error:
+        except (httpx2.TransportError, OSError) as error:
             raise TryAgainError(f"{type(error).__name__}: {error}") from error
         except ValueError as error:  # a body that is cut off or no JSON
             raise TryAgainError(f"the reply could not be read: {error}") from error

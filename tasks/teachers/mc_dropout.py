@@ -45,6 +45,7 @@ def draw_by_dropout(
     import torch
 
     from tasks.maths.masks import clip_keys, keyed_masks
+    from tasks.maths.threads import one_thread
     from tasks.networks.head import Masks
 
     def passes(rows: slice) -> torch.Tensor:
@@ -53,7 +54,7 @@ def draw_by_dropout(
         hidden_NKH = keyed_masks(keys_N, draws, head.to_logits.in_features, head.dropout, seed, layer=1)
         return head(features_NLD[rows], Masks(pooled_NKD, hidden_NKH)).double().softmax(dim=-1)
 
-    with torch.inference_mode():
+    with torch.inference_mode(), one_thread():
         starts = range(0, len(sha256s), _BATCH_CLIPS)
         probs = [passes(slice(at, at + _BATCH_CLIPS)) for at in starts]
     return torch.cat(probs).numpy()

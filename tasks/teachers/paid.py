@@ -36,15 +36,18 @@ class PaidTeacherSettings(Settings):
 class PaidTeacher(Protocol):
     """What the stage `query_lalm` relies on."""
 
-    draws: int
-    temperature: float
-    prompt: str
-    min_answered: float
-    limits: LimitSettings
-    max_cost_usd: float | None
-
     @property
     def model(self) -> str: ...
+    @property
+    def draws(self) -> int: ...
+    @property
+    def prompt(self) -> str: ...
+    @property
+    def min_answered(self) -> float: ...
+    @property
+    def limits(self) -> LimitSettings: ...
+    @property
+    def max_cost_usd(self) -> float | None: ...
 
     def asked(self, classes: Sequence[str]) -> dict[str, Any]:
         """Everything that decides an answer, besides the audio and the number of the draw: a part of its key."""
@@ -53,7 +56,9 @@ class PaidTeacher(Protocol):
         """A provider that is ready to be asked. Raises KeyMissingError where a key is needed and not set."""
 
 
-def what_is_asked(kind: str, model: str, sampling: dict[str, Any], prompt_id: str, classes: Sequence[str]) -> dict[str, Any]:
+def what_is_asked(
+    kind: str, model: str, sampling: dict[str, Any], prompt_id: str, classes: Sequence[str]
+) -> dict[str, Any]:
     """The part of the key that all paid teachers build alike."""
     return {
         "kind": kind,
