@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 import click
 
+import flows.quiet  # noqa: F401
 from tasks.contracts.errors import MifuseError
-
-# Before Prefect is imported: nothing leaves this machine, and its console repeats no traceback of a mistake that we
-# tell in one block. What it sends to a server is untouched.
-os.environ.setdefault("DO_NOT_TRACK", "1")
-os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
 
 
 class _Commands(click.Group):
@@ -53,7 +47,10 @@ def main(context: click.Context, pipelines: str | None, cache: str | None) -> No
 @click.option("--seed", default=0, show_default=True, help="Of the synthetic corpora.")
 @click.pass_obj
 def demo(where: tuple[Path, Path], seed: int) -> None:
-    """See the whole pipeline at work on two small synthetic corpora. No key, no GPU, no download."""
+    """The whole pipeline on two small synthetic corpora.
+
+    No key, no GPU, no download. Writes below CACHE/demo and the cache's shared folders.
+    """
     from flows.demo import run_demo
 
     run_demo(where[1], seed)
@@ -63,7 +60,7 @@ def demo(where: tuple[Path, Path], seed: int) -> None:
 @click.argument("pipeline", required=False)
 @click.pass_obj
 def check(where: tuple[Path, Path], pipeline: str | None) -> None:
-    """Is pipelines.yaml sound? Tells every mistake at once."""
+    """Is pipelines.yaml sound? Every mistake at once."""
     from flows.show import show_check
 
     show_check(where[0], pipeline)
@@ -73,7 +70,7 @@ def check(where: tuple[Path, Path], pipeline: str | None) -> None:
 @click.argument("pipeline")
 @click.pass_obj
 def plan(where: tuple[Path, Path], pipeline: str) -> None:
-    """What would run and why, how many new calls and at what price. Spends nothing."""
+    """What would run, why, and at what price; spends nothing."""
     from flows.show import show_plan
 
     show_plan(pipeline, *where)
@@ -136,7 +133,7 @@ def inspect(
 @click.argument("pipeline")
 @click.pass_obj
 def report(where: tuple[Path, Path], pipeline: str) -> None:
-    """Print the table of the last run and where its HTML report lies."""
+    """The last run's table, and where its HTML report is."""
     from flows.show import show_results
 
     show_results(pipeline, *where)
@@ -148,7 +145,7 @@ def report(where: tuple[Path, Path], pipeline: str) -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="A .parquet, .csv or .jsonl file; default: a table here.")
 @click.pass_obj
 def predict(where: tuple[Path, Path], student: Path, audio: tuple[Path, ...], out: Path | None) -> None:
-    """Let a student name the emotion in audio files or folders."""
+    """Let a student name the emotion in files or folders."""
     from flows.predict import predict_audio
 
     predict_audio(student, audio, out, where[1] / "features")
@@ -156,15 +153,19 @@ def predict(where: tuple[Path, Path], student: Path, audio: tuple[Path, ...], ou
 
 @main.command("train-source")
 @click.argument("pipeline")
+@click.option("--force", is_flag=True, help="Even where the folder holds a classifier already.")
 @click.pass_obj
-def train_source(where: tuple[Path, Path], pipeline: str) -> None:
-    """Train the source classifier from labelled audio (`source:` in pipelines.yaml)."""
+def train_source(where: tuple[Path, Path], pipeline: str, force: bool) -> None:
+    """Train the classifier teacher from labelled audio.
+
+    Reads `source:` in pipelines.yaml, writes the folder that the mc_dropout teacher's `path` names.
+    """
     from flows.run import show_prefect_wait
 
     show_prefect_wait()
     from flows.train_source import train_source as flow
 
-    flow(pipeline, str(where[0]), str(where[1]))
+    flow(pipeline, str(where[0]), str(where[1]), force)
 
 
 @main.command("lalm-server")
@@ -173,7 +174,7 @@ def train_source(where: tuple[Path, Path], pipeline: str) -> None:
 @click.option("--latency-s", default=0.0, show_default=True, help="How long each answer takes at least.")
 @click.option("--requests-per-minute", type=int, help="Answer 429 beyond it.")
 def lalm_server(port: int, faults: str | None, latency_s: float, requests_per_minute: int | None) -> None:
-    """Serve the loopback LALM: Gemini's wire format, judged by prosody."""
+    """Serve the loopback LALM in Gemini's wire format."""
     from tasks.contracts.errors import SettingsError
     from tasks.teachers.loopback.server import serve_forever
 

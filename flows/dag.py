@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from flows.settings import PipelineSettings
 from tasks.contracts.stages import Node, Read
 from tasks.contracts.tables import p_columns
@@ -44,14 +46,33 @@ def _draws(pipeline: PipelineSettings, teacher: str) -> Read:
 def _index(pipeline: PipelineSettings, cache: Path) -> Node:
     clips = pipeline.clips
 
-    def outside() -> dict[str, str]:
-        rows = list_clips(clips.folder, clips.manifest, clips.labels)
-        hashes = hash_files(clips.folder, rows["path"].to_list(), hash_memory(cache, clips.folder))
-        content = sha256_of_json(sorted(zip(rows["path"].to_list(), hashes, strict=True)))
-        listing = {"clips": content}
-        return listing | ({"manifest": sha256_of_file(clips.manifest)} if clips.manifest else {})
+    def found() -> dict[str, str | None]:
+        paths = list_clips(clips.folder, clips.manifest, clips.labels)["path"].to_list()
+        hashes = hash_files(clips.folder, paths, hash_memory(cache, clips.folder))
+        return dict(zip(paths, hashes, strict=True))
 
-    return Node("index_clips", "index_clips", clips.fingerprint(), (), ("clips.parquet",), outside)
+    def outside() -> dict[str, str]:
+        manifest = {"manifest": sha256_of_file(clips.manifest)} if clips.manifest else {}
+        return {"clips": sha256_of_json(found())} | manifest
+
+    def explain(name: str, shown: Path) -> str | None:
+        return _clip_changes(shown / "clips.parquet", found()) if name == "clips" else None
+
+    settings = {"clips": clips.fingerprint()}
+    return Node("index_clips", "index_clips", settings, (), ("clips.parquet",), outside, explain)
+
+
+def _clip_changes(table: Path, found: dict[str, str | None]) -> str | None:
+    """For example "clips: 12 added, 3 removed, 1 changed", against the table of the last run."""
+    if not table.is_file():
+        return None
+    known = dict(pl.read_parquet(table, columns=["path", "sha256"]).iter_rows())
+    counts = {
+        "added": len(found.keys() - known.keys()),
+        "removed": len(known.keys() - found.keys()),
+        "changed": sum(known[path] != found[path] for path in found.keys() & known.keys()),
+    }
+    return "clips: " + ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
 
 
 def hash_memory(cache: Path, folder: Path) -> Path:
@@ -62,12 +83,13 @@ def hash_memory(cache: Path, folder: Path) -> Path:
 def _teacher_node(pipeline: PipelineSettings, name: str, cache: Path) -> Node:
     teacher = pipeline.teachers[name]
     node, writes = teacher_node(pipeline, name), (draws_file(name),)
+    # Settings stand under the key that they have in pipelines.yaml, so that reasons name them as a user does.
     # clip_id is not computed from, but it is printed: a renamed clip rewrites the table, at no cost.
     reads = (_clips("clip_id", "status"),)
     if isinstance(teacher, PaidSettings):
-        settings: dict[str, Any] = {"draws": teacher.draws, "asked": teacher.asked(pipeline.classes)}
-        return Node("query_lalm", node, settings, reads, writes)
-    settings = teacher.fingerprint() | {"classes": pipeline.classes}
+        asked = {"draws": teacher.draws} | teacher.asked(pipeline.classes)
+        return Node("query_lalm", node, {f"teachers.{name}": asked}, reads, writes)
+    settings = {f"teachers.{name}": teacher.fingerprint(), "classes": pipeline.classes}
     return Node("mc_dropout", node, settings, reads, writes, lambda: _classifier(pipeline))
 
 
@@ -81,7 +103,7 @@ def _classifier(pipeline: PipelineSettings) -> dict[str, str]:
 
 
 def _fuse(pipeline: PipelineSettings) -> Node:
-    settings = {"rule": pipeline.fuse.fingerprint(), "classes": pipeline.classes, "teachers": list(pipeline.teachers)}
+    settings = {"fuse": pipeline.fuse.fingerprint(), "classes": pipeline.classes, "teachers": list(pipeline.teachers)}
     reads = (
         _clips("clip_id", "path", "duration_s", "status"),
         *(_draws(pipeline, teacher) for teacher in pipeline.teachers),
@@ -94,7 +116,8 @@ def _train(pipeline: PipelineSettings) -> Node:
     reads = [Read("fuse_labels", "pseudo_labels.parquet", ("sha256", *p_columns(pipeline.classes)))]
     if pipeline.student.teacher_refresh != "never":
         # The fusion is repeated with the moving teacher, so the rule and the draws are inputs too.
-        settings |= {"rule": pipeline.fuse.fingerprint(), "classifier_draws": pipeline.classifier.draws}
+        settings |= {"fuse": pipeline.fuse.fingerprint(), "teachers": list(pipeline.teachers)}
+        settings |= {f"teachers.{pipeline.classifier_name}": {"draws": pipeline.classifier.draws}}
         reads += [_draws(pipeline, teacher) for teacher in pipeline.teachers]
     return Node("train_student", "train_student", settings, tuple(reads), ("student",), lambda: _classifier(pipeline))
 

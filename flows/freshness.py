@@ -67,7 +67,7 @@ def _reasons(
     if record is None:
         return ["has not run yet"]
     if record.fingerprint != fingerprint:
-        changes = [*_settings_changes(record, node), *_input_changes(record, inputs)]
+        changes = [*_settings_changes(record, node), *_input_changes(record, node, inputs, store)]
         return changes or ["what it depends on has changed"]
     changes = changed_outputs(record, store.shown(""), deep=deep)
     return [*changes, *([record.unfinished] if record.unfinished else [])]
@@ -82,14 +82,16 @@ def _settings_changes(record: Record, node: Node) -> list[str]:
     return changes
 
 
-def _input_changes(record: Record, inputs: dict[str, str]) -> list[str]:
-    names = dict.fromkeys([*record.inputs, *inputs])
-    return [f"{name} changed" for name in names if record.inputs.get(name) != inputs.get(name)]
+def _input_changes(record: Record, node: Node, inputs: dict[str, str], store: ResultStore) -> list[str]:
+    changed = [name for name in {**record.inputs, **inputs} if record.inputs.get(name) != inputs.get(name)]
+    return [node.explain(name, store.shown("")) or f"{name} changed" for name in changed]
 
 
 def _differences(old: Any, new: Any, key: str = "") -> list[tuple[str, Any, Any]]:
-    """(key, old, new) for each plain value that differs, keys joined by dots."""
+    """(key, old, new) for each plain value that differs, keys joined by dots. Another kind says it all."""
     if isinstance(old, dict) and isinstance(new, dict):
+        if old.get("kind") != new.get("kind"):
+            return [(f"{key}.kind", old.get("kind"), new.get("kind"))]
         names = dict.fromkeys([*old, *new])
         below = [_differences(old.get(n), new.get(n), f"{key}.{n}" if key else n) for n in names]
         return [difference for differences in below for difference in differences]

@@ -65,7 +65,7 @@ def fuse_labels(
 def _label_columns(probs_NC: NDArray[np.float64], classes: list[str], prefix: str = "") -> Columns:
     """Label, confidence, margin and probabilities; None where there is no distribution."""
     ordered_NC = np.sort(probs_NC, axis=1)
-    has_N = [bool(has) for has in np.isfinite(probs_NC).all(axis=1)]
+    has_N = ~np.isnan(probs_NC[:, 0])
     named = [classes[i] if has else None for i, has in zip(probs_NC.argmax(axis=1), has_N, strict=True)]
     columns = {name: _or_none(probs_NC[:, i]) for i, name in enumerate(p_columns(classes, prefix))}
     if prefix:

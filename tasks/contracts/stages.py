@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 # Raised by hand when a stage's code gives another result for the same input: everything made before is then stale.
@@ -37,6 +38,7 @@ class Node:
         reads: Inputs that other nodes write.
         writes: Files and folders below the pipeline's folder in the cache.
         outside: Digests of inputs that no node writes, such as the audio folder; made when asked for.
+        explain: Says how an input has changed since the result in the given folder; None where it cannot.
     """
 
     stage: str
@@ -45,6 +47,7 @@ class Node:
     reads: tuple[Read, ...]
     writes: tuple[str, ...]
     outside: Callable[[], dict[str, str]] = field(default=dict)
+    explain: Callable[[str, Path], str | None] = field(default=lambda name, shown: None)
 
     @property
     def code_version(self) -> int:

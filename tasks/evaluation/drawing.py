@@ -18,7 +18,7 @@ _VARIABLES = {INK: "--ink", MUTED: "--muted", GRID: "--line", ACCENT: "--accent"
 PALETTE = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#aa3377", "#66ccee", "#dd9955", "#999999", "#44aa99")
 
 _STYLE = {
-    
+    "svg.hashsalt": "mifuse",
     "svg.fonttype": "none",  # text stays text: small, searchable, and in the page's font
     "text.parse_math": False,  # a class may be called "$"
     "font.size": 9,

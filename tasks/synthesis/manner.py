@@ -35,7 +35,7 @@ CUE_NAMES = tuple(field.name for field in fields(Manner))
 # Sizes: about what emodb-like acting shows at intensity 1.
 CUES: Mapping[str, Manner] = {
     "angry": Manner(
-        pitch_st=3.5, log_range=0.15, log_rate=0.12, level_db=7, dynamics_db=3, effort=0.45, breath=-0.01, log_jitter=0.2,
+        pitch_st=3.5, log_range=0.0, log_rate=0.14, level_db=7, dynamics_db=3, effort=0.5, breath=-0.01, log_jitter=0.2,
         declination_st_s=-0.6, final_st=-2.0, log_attack=0.5, log_articulation=0.15, smile=-0.01, pauses=-0.1,
     ),
     "happy": Manner(

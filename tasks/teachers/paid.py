@@ -63,7 +63,7 @@ def what_is_asked(
     return {
         "kind": kind,
         "model": model,
-        "sampling": sampling,
+        **sampling,
         "prompt": prompt_text(prompt_id, classes),
         "schema": answer_schema(classes),
     }

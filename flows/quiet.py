@@ -1,0 +1,11 @@
+"""Import this before Prefect: it keeps Prefect to itself on a person's terminal."""
+
+from __future__ import annotations
+
+import os
+
+# Nothing leaves this machine, and the console repeats no traceback of a mistake that we tell in one block. What
+# Prefect sends to its own server is untouched: the UI has it all.
+os.environ.setdefault("DO_NOT_TRACK", "1")
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
