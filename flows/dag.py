@@ -72,7 +72,8 @@ def _clip_changes(table: Path, found: dict[str, str | None]) -> str | None:
         "removed": len(known.keys() - found.keys()),
         "changed": sum(known[path] != found[path] for path in found.keys() & known.keys()),
     }
-    return "clips: " + ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+    told = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+    return f"clips: {told}" if told else None
 
 
 def hash_memory(cache: Path, folder: Path) -> Path:

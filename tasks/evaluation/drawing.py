@@ -51,7 +51,7 @@ def draw(width_in: float, height_in: float, description: str, paint: Callable[[F
         figure = Figure(figsize=(width_in, height_in), layout="constrained")
         paint(figure)
         svg = StringIO()
-        figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None})
+        figure.savefig(svg, format="svg", transparent=True)
     return _inline(svg.getvalue(), description)
 
 
@@ -96,7 +96,7 @@ def say_nothing_to_show(ax: Axes, reason: str) -> None:
 
 
 def _inline(svg: str, description: str) -> str:
-    """Cut what only a file of its own needs, and ids that would occur twice on the page."""
+    """Cut what only a file of its own needs, the date in it, and ids that would occur twice on the page."""
     size, box = re.search(r'width="([^"]*)"', svg), re.search(r'viewBox="([^"]*)"', svg)
     if not size or not box:
         raise ValueError(f"matplotlib wrote an SVG without width or viewBox: {svg[:300]}")

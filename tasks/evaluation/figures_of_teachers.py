@@ -23,7 +23,7 @@ def draw_mi(pseudo_labels: pl.DataFrame, teacher: str, title: str) -> str:
         if not len(mi_N):
             say_nothing_to_show(ax, "MI is unknown for all clips")
             return
-        ax.hist(mi_N, bins=BINS, range=(0, _upper(mi_N)), color=ACCENT, alpha=0.75, histtype="stepfilled")
+        ax.hist(mi_N, bins=BINS, range=(0, mi_N.max()), color=ACCENT, alpha=0.75, histtype="stepfilled")
         ax.set(title=f"{title}: MI", xlabel="MI between its draws (nats)", ylabel="clips", xlim=(0, None))
         ax.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
         ax.yaxis.set_major_formatter("{x:,.0f}")
@@ -73,10 +73,6 @@ def _known(pseudo_labels: pl.DataFrame, *columns: str) -> FloatArray:
     """The rows where all the columns hold a number, shape (N, columns)."""
     chosen = pseudo_labels.select(pl.col(name).cast(pl.Float64).fill_nan(None) for name in columns)
     return chosen.drop_nulls().to_numpy()
-
-
-def _upper(mi_N: FloatArray) -> float:
-    return max(float(mi_N.max()), 0.01)  # all draws agree on all clips: an axis still needs a length
 
 
 def _shades() -> LinearSegmentedColormap:

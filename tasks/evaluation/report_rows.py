@@ -11,6 +11,9 @@ from tasks.evaluation.systems import ORACLE, compared, in_order, system_title
 
 Row = dict[str, Any]
 
+_COSTS = {key: key for key in ("calls", "answered", "refused", "unparsable", "failed")}
+_COSTS |= {"input_tokens": "input tokens", "output_tokens": "output tokens", "cost_usd": "US dollars"}
+
 UNSURE_SHOWN = 20
 REASONS_SHOWN = 8
 QUARANTINED_SHOWN = 100  # a folder of 50,000 broken files must not make a report of 50,000 lines
@@ -104,11 +107,11 @@ def class_shares(
 def cost_row(costs: Mapping[str, Any]) -> Row:
     """What was asked and paid, in words and figures; keys that are not known are shown as they are.
 
-    >>> cost_row({"calls": 6170, "cost_usd": 0.5})
-    {'calls': '6,170', 'US dollars': '0.50'}
+    >>> cost_row({"cost_usd": 0.5, "batches": 2, "calls": 6170})
+    {'calls': '6,170', 'US dollars': '0.50', 'batches': '2'}
     """
-    titles = {"cost_usd": "US dollars", "input_tokens": "input tokens", "output_tokens": "output tokens"}
-    return {titles.get(key, key): _amount(value) for key, value in costs.items()}
+    keys = [*(key for key in _COSTS if key in costs), *(key for key in costs if key not in _COSTS)]
+    return {_COSTS.get(key, key): _amount(costs[key]) for key in keys}
 
 
 def _amount(value: Any) -> str:

@@ -72,5 +72,6 @@ def digest_of_columns(path: Path, columns: Sequence[str]) -> str:
     """A digest of some columns in an order of rows that no file name decides: what a stage's input is compared by."""
     rows = pl.read_parquet(path, columns=list(columns)).sort(columns, nulls_last=True)
     content = io.BytesIO()
-    rows.write_ipc(content, compression="uncompressed")
+    # The newest format would write the strings' buffers as they lay in the file, in the order of its rows.
+    rows.write_ipc(content, compression="uncompressed", compat_level=pl.CompatLevel.oldest())
     return hashlib.sha256(content.getvalue()).hexdigest()

@@ -38,7 +38,7 @@ class Domain:
 
 
 DOMAINS: dict[DomainName, Domain] = {
-    "source": Domain(0, STUDIO, 0.0, 5.4, (1.25, 0.25), {}, (".flac",)),
+    "source": Domain(0, STUDIO, 0.0, 5.4, (1.35, 0.25), {}, (".flac",)),
     "target": Domain(
         1,
         ROOM,

@@ -118,15 +118,15 @@ def _meaning(error: errors.APIError) -> Exception:
 def _details(error: errors.APIError) -> list[dict[str, Any]]:
     body = error.details if isinstance(error.details, dict) else {}
     inner = body.get("error", body)
-    details = inner.get("details", []) if isinstance(inner, dict) else []
+    details = (inner.get("details") or []) if isinstance(inner, dict) else []
     return [detail for detail in details if isinstance(detail, dict)]
 
 
 def _asked_wait_s(details: list[dict[str, Any]], error: errors.APIError) -> float | None:
     """Gemini puts the wait into the body ("45.8s"); proxies put it into a header."""
     for detail in details:
-        if seconds := re.fullmatch(r"([\d.]+)s", str(detail.get("retryDelay", ""))):
+        if seconds := re.fullmatch(r"(\d+(?:\.\d+)?)s", str(detail.get("retryDelay", ""))):
             return float(seconds[1])
     headers = getattr(error.response, "headers", None) or {}
     after = str(headers.get("Retry-After", ""))
-    return float(after) if re.fullmatch(r"[\d.]+", after) else None
+    return float(after) if re.fullmatch(r"\d+(?:\.\d+)?", after) else None

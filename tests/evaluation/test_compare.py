@@ -33,6 +33,11 @@ def test_where_no_teacher_is_right_the_oracle_answers_as_the_first_one() -> None
     assert oracle_probs(GOLD, [SOURCE, LALM], CLASSES)[3].tolist() == SAD
 
 
+def test_where_several_teachers_are_right_the_oracle_answers_as_the_first_of_them() -> None:
+    sure, unsure = np.array([SAD] * 4), np.array([[0.6, 0.4]] * 4)
+    assert oracle_probs(GOLD, [unsure, sure], CLASSES)[0].tolist() == [0.6, 0.4]
+
+
 def test_one_teacher_has_no_oracle() -> None:
     assert "oracle" not in score_systems(GOLD, {"source": SOURCE, "student": SOURCE}, CLASSES)
 

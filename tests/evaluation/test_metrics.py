@@ -81,6 +81,10 @@ def test_a_row_rounded_to_three_decimals_is_a_distribution() -> None:
     assert score(["angry"], np.array([[0.334, 0.333, 0.3335]]), CLASSES).n == 1
 
 
+def test_a_sum_a_little_above_1_is_full_confidence() -> None:
+    assert score(["angry"], np.array([[1.0005, 0.0, 0.0]]), CLASSES).ece == 0.0
+
+
 def test_scores_survive_json() -> None:
     scores = score(["angry", "sad"], certain("angry", None), CLASSES).to_json()
     assert json.loads(json.dumps(scores)) == scores
