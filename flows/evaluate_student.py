@@ -24,6 +24,7 @@ def evaluate_student(pipeline: str, pipelines: str, cache: str) -> dict[str, Any
             student=place.shown("student"),
             folder=settings.clips.folder,
             features=place.shared("features"),
+            draws=place.draws(),
             gold=settings.evaluate.gold,
             settings=settings.fingerprint(),
             costs=_costs(place),

@@ -55,7 +55,16 @@ def run_stale(pipeline: str, pipelines: Path, cache: Path, options: RunOptions) 
         list(options.force),
         options.max_cost_usd,
     )
-    print_results(place)
+    tell_outcome(place)
+
+
+def tell_outcome(place: Place) -> None:
+    """The table, or after a part of the DAG what is stale now: an old table would mislead."""
+    stale = [verdict.node.name for verdict in place.examine() if not verdict.is_fresh]
+    if stale:
+        print(f"still stale: {', '.join(stale)}. `mifuse status {place.name}` says why.")
+    else:
+        print_results(place)
 
 
 def show_again_what_is_kept(place: Place, verdicts: list[Verdict]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from tasks.evaluation.systems import FUSED, STUDENT
 from tasks.networks.predict import predict_files
 from tasks.storage.files import write_json
 from tasks.storage.manifests import read_rows
-from tasks.storage.tables import read_metadata, read_table, write_table
+from tasks.storage.tables import read_table, write_table
 
 Table = pl.DataFrame
 
@@ -33,6 +34,7 @@ class Evaluated:
 
     Attributes:
         folder: What the clips' paths are relative to.
+        draws: Each teacher's table; for the versions of the models that answered.
         gold: A table of clip_id and label that overrides the manifest's labels.
         costs: What the paid teachers' stages counted.
     """
@@ -42,6 +44,7 @@ class Evaluated:
     student: Path
     folder: Path
     features: Path
+    draws: dict[str, Path]
     gold: Path | None
     settings: dict[str, Any]
     costs: dict[str, Any]
@@ -66,7 +69,8 @@ def evaluate_student(
     labels = read_table(of.pseudo_labels, pseudo_labels_schema(classes, teachers))
     predictions = _predictions(labels, of, classes)
     write_table(out / "predictions.parquet", predictions, predictions_schema(classes))
-    gold = _gold(clips, of.gold).filter(pl.col("gold_label").is_in(classes))
+    given = _gold(clips, of.gold)
+    gold = given.filter(pl.col("gold_label").is_in(classes))
     metrics = _metrics(gold, labels, predictions, classes, teachers, classifier)
     summary = summarise(labels, predictions, teachers, classes)
     write_json(out / "metrics.json", metrics or {"summary": summary})
@@ -81,11 +85,19 @@ def evaluate_student(
         summary=summary,
         curves=pl.read_parquet(of.student / "curves.parquet"),
         settings=of.settings,
-        versions=read_metadata(of.pseudo_labels),
+        versions=_versions(of.draws),
         costs=of.costs,
     )
     (out / "report.html").write_text(render_report(data), encoding="utf-8")
-    return {"clips": predictions.height, "with_gold": gold.height}
+    # A gold label that is none of the pipeline's classes says nothing of systems that know only these.
+    return {"clips": predictions.height, "with_gold": gold.height, "gold_of_other_classes": given.height - gold.height}
+
+
+def _versions(draws: dict[str, Path]) -> dict[str, str]:
+    """What answered, and the packages that decide numbers."""
+    answered = {name: pl.read_parquet(path, columns=["model_version"])["model_version"] for name, path in draws.items()}
+    models = {name: ", ".join(sorted(set(column.drop_nulls()))) for name, column in answered.items()}
+    return models | {package: version(package) for package in ("mifuse", "torch", "transformers", "polars")}
 
 
 def _predictions(labels: Table, of: Evaluated, classes: list[str]) -> Table:

@@ -18,10 +18,19 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def fingerprint(self) -> dict[str, Any]:
-        """Every setting that the result depends on, as plain JSON values."""
+        """Every setting that the result depends on, as plain JSON values; settings within settings likewise."""
         fields = type(self).model_fields
-        left_out = {name for name, field in fields.items() if field.json_schema_extra == OPERATIONAL}
-        return self.model_dump(mode="json", exclude=left_out)
+        kept = {name for name, field in fields.items() if field.json_schema_extra != OPERATIONAL}
+        plain = self.model_dump(mode="json", include=kept)
+        return {name: _fingerprint(getattr(self, name), value) for name, value in plain.items()}
+
+
+def _fingerprint(value: Any, plain: Any) -> Any:
+    if isinstance(value, Settings):
+        return value.fingerprint()
+    if isinstance(value, dict):
+        return {key: _fingerprint(value[key], plain[key]) for key in value}
+    return plain
 
 
 def _beside_pipelines_yaml(path: Path, info: ValidationInfo) -> Path:

@@ -1,4 +1,4 @@
-"""WavLM, HuBERT, wav2vec 2.0 and data2vec-audio from small random weights: what they are batched with does not matter."""
+"""WavLM, HuBERT, wav2vec 2.0 and data2vec-audio from small random weights: a row knows nothing of its batch."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -51,7 +51,7 @@ def test_a_row_is_the_mean_over_time_of_the_models_hidden_states(encoder: Encode
 
 
 def test_a_clips_features_do_not_depend_on_its_batch(encoder: Encoder) -> None:
-    """Group norm over time and padding make them differ by 0.05 and more in a padded batch."""
+    """Group norm and normalisation over time would see the padding of a padded batch."""
     waves = [noise(1, 0.4), noise(2, 2.0), noise(3, 0.15), noise(4, 0.9)]
     together_NLD = encoder.encode(waves)
     alone_NLD = torch.cat([encoder.encode([wave]) for wave in reversed(waves)]).flip(0)

@@ -2,17 +2,14 @@
 
 import asyncio
 import base64
-import io
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import soundfile
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -124,10 +121,6 @@ def gemini_reply() -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def spoken_flac() -> bytes:
-    """A second of a voice-like buzz, which the loopback server can judge."""
-    t = np.arange(16_000) / 16_000
-    buzz = sum(np.sin(2 * np.pi * 150 * k * t) / k for k in range(1, 26))
-    with closing(io.BytesIO()) as file:
-        soundfile.write(file, 0.1 * (0.05 + np.sin(np.pi * 4 * t) ** 2) * buzz, 16_000, format="FLAC")
-        return file.getvalue()
+def tone_flac(tmp_path_factory: pytest.TempPathFactory, write_tone: Callable[..., Path]) -> bytes:
+    """A recording that the loopback server can judge."""
+    return write_tone(tmp_path_factory.mktemp("tone") / "tone.flac").read_bytes()
