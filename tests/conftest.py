@@ -1,5 +1,12 @@
-"""What lies on disk before the stages that compute: sixteen synthetic clips, a classifier, draws, pseudo-labels."""
+"""A Prefect home of the tests' own, and what lies on disk before the stages that compute.
 
+That is: sixteen synthetic clips, a classifier, draws, pseudo-labels.
+"""
+
+import os
+import tempfile
+import atexit
+import shutil
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,25 +15,63 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import soundfile
 import torch
+from hypothesis import settings
 
+
+# Before anything imports Prefect, which reads its settings once: no server, profile or key of this machine is touched.
+os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="mifuse-tests-prefect-")
+os.environ["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"] = "120"  # a busy machine
+_THEIRS = ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_PROFILE", "GEMINI_API_KEY", "GOOGLE_API_KEY")
+for _name in (*_THEIRS, "GOOGLE_GEMINI_BASE_URL", "MIFUSE_CACHE", "MIFUSE_PIPELINES"):
+    os.environ.pop(_name, None)
+atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
+
+import flows.quiet  # noqa: F401
 from tasks.contracts.tables import DRAW_STATUS, draws_schema, p_columns
-from tasks.encoders.features import AudioFile, features_of
 from tasks.encoders.logmel import LogMelSettings
-from tasks.fuse_labels import fuse_labels
 from tasks.fusion import Rule
 from tasks.fusion.mutual_information import MutualInformationRule
-from tasks.index_clips import index_clips
-from tasks.maths.threads import one_thread
-from tasks.mc_dropout import mc_dropout
 from tasks.networks.config import ClassifierConfig
-from tasks.networks.folder import save_classifier
 from tasks.storage.clips import ClipsSettings, read_usable_clips
 from tasks.storage.files import sha256_of_file
 from tasks.storage.tables import write_table
-from tasks.students.source import LabelledClips, train_source_classifier
 from tasks.synthesis.corpus import make_corpus
 from tasks.teachers.mc_dropout import MCDropoutSettings
+
+settings.register_profile("mifuse", deadline=None, max_examples=50)  # no test on speed: the machine may be busy
+settings.load_profile("mifuse")
+
+SUBTYPES = {".wav": "PCM_16", ".flac": "PCM_16", ".ogg": "VORBIS", ".opus": "OPUS", ".mp3": "MPEG_LAYER_III"}
+FORMATS = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".opus": "OGG", ".mp3": "MP3"}
+
+
+def write_samples(path: Path, samples: np.ndarray, rate_hz: int = 16_000, subtype: str | None = None) -> Path:
+    """Samples, shape (frames,) or (frames, channels), in the format that the ending names."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ending = path.suffix.lower()
+    soundfile.write(path, samples, rate_hz, format=FORMATS[ending], subtype=subtype or SUBTYPES[ending])
+    return path
+
+
+def write_tone(
+    path: Path, duration_s: float = 1.0, rate_hz: int = 16_000, channels: int = 1, hz: float = 440, level: float = 0.3
+) -> Path:
+    """A sine in all channels, peak `level`."""
+    tone = level * np.sin(2 * np.pi * hz * np.arange(round(duration_s * rate_hz)) / rate_hz)
+    return write_samples(path, np.tile(tone[:, None], channels), rate_hz)
+
+
+@pytest.fixture(scope="session", name="write_samples")
+def write_samples_fixture() -> Callable[..., Path]:
+    return write_samples
+
+
+@pytest.fixture(scope="session", name="write_tone")
+def write_tone_fixture() -> Callable[..., Path]:
+    return write_tone
+
 
 CLASSES = ["angry", "happy", "neutral", "sad"]
 
@@ -61,10 +106,14 @@ class SmallRun:
         return self.root / "pseudo_labels.parquet"
 
     def index(self) -> None:
+        from tasks.index_clips import index_clips
+
         clips = ClipsSettings(folder=self.folder, manifest=self.folder / "manifest.csv")
         index_clips.fn(clips, self.root / "hashes.parquet", self.root / "facts.parquet", self.clips)
 
     def draw(self, **changed: Any) -> dict[str, Any]:
+        from tasks.mc_dropout import mc_dropout
+
         given = {"teacher": self.teacher, "classes": self.classes, "clips_table": self.clips, "folder": self.folder}
         return mc_dropout.fn(**given | {"features": self.features, "out": self.draws["classifier"]} | changed)
 
@@ -83,12 +132,18 @@ class SmallRun:
         write_table(self.draws["lalm"], table, schema)
 
     def fuse(self) -> None:
+        from tasks.fuse_labels import fuse_labels
+
         fuse_labels.fn(self.rule, self.classes, self.clips, self.draws, {"pipeline": "small"}, self.pseudo_labels)
 
 
 @pytest.fixture(scope="session")
 def small_classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A classifier that is trained on sixteen clips of the other domain."""
+    from tasks.encoders.features import AudioFile, features_of
+    from tasks.networks.folder import save_classifier
+    from tasks.students.source import LabelledClips, train_source_classifier
+
     root = tmp_path_factory.mktemp("source")
     rows = pl.read_csv(make_corpus(root, "source", clips_per_class=4))
     files = [AudioFile(sha256_of_file(root / path), root / path, 2.0) for path in rows["path"]]
@@ -98,8 +153,7 @@ def small_classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = ClassifierConfig(
         classes=CLASSES, encoder=encoder, encoder_identity=encoder.identity(), n_layers=1, dim=dim, hidden=16
     )
-    with one_thread():
-        head = train_source_classifier(LabelledClips(features_NLD, labels_N, rows["speaker"].to_list()), config, 0)
+    head = train_source_classifier(LabelledClips(features_NLD, labels_N, rows["speaker"].to_list()), config, 0)
     save_classifier(root / "classifier", head, config)
     return root / "classifier"
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 import soundfile
+import soxr
 from numpy.typing import NDArray
 
 from tasks.storage.files import make_folder, replacing
@@ -34,7 +35,8 @@ class Domain:
     rate_hz: float
     intensity: tuple[float, float]  # of expression: mean and standard deviation
     style: dict[str, float]  # how strongly each cue is used in this corpus
-    suffixes: tuple[str, ...]
+    sample_rate_hz: int
+    suffixes: tuple[str, ...]  # of the files, in turn
 
 
 # Actors press and breathe; in everyday talk melody, tempo and loudness carry more. Which of them a corpus holds
@@ -45,8 +47,8 @@ MELODIC = {
 }  # fmt: skip
 
 DOMAINS: dict[DomainName, Domain] = {
-    "source": Domain(0, STUDIO, 0.0, 5.4, (1.35, 0.25), {}, (".flac",)),
-    "target": Domain(1, PHONE, 3.0, 6.5, (1.05, 0.25), MELODIC, (".flac", ".wav")),
+    "source": Domain(0, STUDIO, 0.0, 5.4, (1.35, 0.25), {}, 16_000, (".flac",)),
+    "target": Domain(1, PHONE, 3.0, 6.5, (1.05, 0.25), MELODIC, 8_000, (".flac", ".wav")),
 }
 
 
@@ -60,12 +62,18 @@ def make_corpus(folder: Path, domain: DomainName, seed: int = 0, clips_per_class
     rows = []
     for clip_id, label, speaker, wave_S in _clips(DOMAINS[domain], domain, seed, clips_per_class):
         path = f"audio/{clip_id}{DOMAINS[domain].suffixes[len(rows) % len(DOMAINS[domain].suffixes)]}"
-        soundfile.write(folder / path, wave_S, SAMPLE_RATE_HZ, subtype="PCM_16")
+        _write(folder / path, wave_S, DOMAINS[domain].sample_rate_hz)
         duration_s = f"{len(wave_S) / SAMPLE_RATE_HZ:.3f}"
         rows.append((clip_id, path, label, speaker, f"mifuse-synthetic-{domain}", "und", duration_s))
     with replacing(folder / "manifest.csv") as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
     return folder / "manifest.csv"
+
+
+def _write(path: Path, wave_S: NDArray[np.float64], rate_hz: int) -> None:
+    if rate_hz != SAMPLE_RATE_HZ:
+        wave_S = soxr.resample(wave_S, SAMPLE_RATE_HZ, rate_hz)
+    soundfile.write(path, wave_S, rate_hz, subtype="PCM_16")
 
 
 def _clips(

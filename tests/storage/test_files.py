@@ -32,8 +32,8 @@ def names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def fail_while_replacing(path: Path) -> None:
-    with pytest.raises(RuntimeError, match="power cut"), replacing(path) as temporary:
+def write_half(path: Path) -> None:
+    with replacing(path) as temporary:
         temporary.write_text("half of the ne")
         raise RuntimeError("power cut")
 
@@ -49,12 +49,14 @@ def test_the_new_content_is_there_after_the_block_and_not_before(tmp_path: Path)
 def test_an_error_leaves_the_old_content(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
-    fail_while_replacing(path)
+    with pytest.raises(RuntimeError, match="power cut"):
+        write_half(path)
     assert path.read_text() == "old"
 
 
 def test_an_error_leaves_no_file_where_there_was_none_and_no_temporary_one(tmp_path: Path) -> None:
-    fail_while_replacing(tmp_path / "a.txt")
+    with pytest.raises(RuntimeError, match="power cut"):
+        write_half(tmp_path / "a.txt")
     assert names_in(tmp_path) == []
 
 

@@ -78,4 +78,4 @@ def test_a_question_is_told_by_prompt_text_and_schema_and_not_by_names_alone():
     asked = what_is_asked("gemini", "m", {"temperature": 0.6}, "emotion-v1", CLASSES)
     assert "The emotions to choose from are: angry, sad." in asked["prompt"]
     assert asked["schema"]["required"] == CLASSES
-    assert set(asked) == {"kind", "model", "sampling", "prompt", "schema"}
+    assert set(asked) == {"kind", "model", "temperature", "prompt", "schema"}
