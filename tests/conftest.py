@@ -16,7 +16,6 @@ import numpy as np
 import polars as pl
 import pytest
 import soundfile
-import torch
 from hypothesis import settings
 
 
@@ -140,6 +139,8 @@ class SmallRun:
 @pytest.fixture(scope="session")
 def small_classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A classifier that is trained on sixteen clips of the other domain."""
+    import torch
+
     from tasks.encoders.features import AudioFile, features_of
     from tasks.networks.folder import save_classifier
     from tasks.students.source import LabelledClips, train_source_classifier

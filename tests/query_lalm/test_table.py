@@ -44,7 +44,8 @@ def test_every_answer_is_priced_by_its_tokens(workplace, server):
     price = price_list()["gemini-2.5-flash"]
     for row in workplace.table().iter_rows(named=True):
         usd = row["input_tokens"] * price.audio_input / 1e6 + row["output_tokens"] * price.output / 1e6
-        assert row["cost_usd"] == pytest.approx(usd) > 0
+        assert usd > 0
+        assert row["cost_usd"] == pytest.approx(usd)
 
 
 def test_a_model_without_a_price_has_unknown_costs_and_not_zero(workplace, server, gemini):
@@ -122,9 +123,12 @@ def test_audio_with_an_ending_that_no_provider_is_told_about_is_a_mistake_and_no
         assert workplace.table().filter(pl.col("status") == "answered").height >= 2
 
 
-def test_a_recording_that_vanished_after_it_was_listed_is_named(workplace, server, monkeypatch):
+def test_a_recording_that_vanished_after_it_was_listed_fails_alone_with_its_name(workplace, server, monkeypatch):
+    """A crash would throw away the paid answers of the calls under way."""
     clips = workplace.index()
     monkeypatch.setattr(type(workplace), "index", lambda self, manifest=None: clips)
     (workplace.clips / "clip1.flac").unlink()
-    with pytest.raises(ClipsError, match=r"clip1\.flac"):
-        workplace.ask()
+    workplace.ask()
+    table = workplace.table()
+    assert table["status"].to_list() == ["answered"] * 2 + ["failed"] * 2 + ["answered"] * 2
+    assert table["reason"].drop_nulls().str.contains("clip1.flac", literal=True).all()

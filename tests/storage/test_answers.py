@@ -113,7 +113,7 @@ def test_a_damaged_store_is_told_by_its_folder(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_told_with_the_option_to_change(tmp_path: Path) -> None:
     (tmp_path / "cache").touch()
-    with pytest.raises(CacheError, match="cannot be written .*--cache DIR or MIFUSE_CACHE"):
+    with pytest.raises(CacheError, match=r"cannot be written .*--cache DIR or MIFUSE_CACHE"):
         AnswerStore(tmp_path / "cache" / "answers")
 
 

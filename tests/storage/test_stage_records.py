@@ -1,0 +1,239 @@
+"""A result is one when its record says so and its files are as the record says."""
+
+import json
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tasks.contracts.stages import Node
+from tasks.storage.stage_records import RECORD, Record, ResultStore, changed_outputs, fingerprint_of
+
+NODE = Node("fuse_labels", "fuse_labels", {"kind": "equal"}, (), ("labels.parquet", "student"))
+
+
+@dataclass
+class Cache:
+    """The store of one pipeline, and a stage that writes a file and a folder."""
+
+    root: Path
+    store: ResultStore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.store = ResultStore(self.root, "calls")
+
+    def write(self, content: str) -> Path:
+        written = self.store.begin(NODE)
+        (written / "labels.parquet").write_text(content)
+        (written / "student" / "sub").mkdir(parents=True)
+        (written / "student" / "config.json").write_text("{}")
+        (written / "student" / "sub" / "weights").write_text("weights")
+        return written
+
+    def record(self, fingerprint: str = "f1", unfinished: str | None = None) -> Record:
+        return Record(NODE.name, fingerprint, NODE.code_version, dict(NODE.settings), {}, {}, {"n": 1}, 0.5, unfinished)
+
+    def finish(self, fingerprint: str = "f1", content: str = "old", unfinished: str | None = None) -> Path:
+        """A finished result's folder."""
+        self.store.finish(NODE, self.write(content), self.record(fingerprint, unfinished))
+        return self.store.folder(NODE, fingerprint)
+
+    def shown(self) -> str:
+        return self.store.shown("labels.parquet").read_text()
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return Cache(tmp_path)
+
+
+def edit(path: Path, content: str, *, keep_time: bool = False) -> None:
+    before = path.stat()
+    path.write_text(content)
+    later_ns = before.st_mtime_ns + (0 if keep_time else 10**9)
+    os.utime(path, ns=(before.st_atime_ns, later_ns))
+
+
+def test_a_finished_result_is_kept_with_what_the_stage_told(cache: Cache) -> None:
+    cache.finish()
+    kept = cache.store.kept(NODE, "f1")
+    assert kept is not None
+    assert (kept.fingerprint, kept.stats, kept.took_s, kept.settings) == ("f1", {"n": 1}, 0.5, {"kind": "equal"})
+
+
+def test_the_record_lists_every_file_of_every_output(cache: Cache) -> None:
+    cache.finish()
+    kept = cache.store.kept(NODE, "f1")
+    assert kept is not None
+    files = {output: sorted(files) for output, files in kept.outputs.items()}
+    assert files == {"labels.parquet": [""], "student": ["config.json", "sub/weights"]}
+
+
+def test_outputs_are_shown_in_the_pipelines_folder(cache: Cache) -> None:
+    cache.finish()
+    assert cache.shown() == "old"
+    assert (cache.root / "calls" / "student" / "sub" / "weights").read_text() == "weights"
+    assert cache.store.record_of(NODE) == cache.store.kept(NODE, "f1")
+
+
+def test_the_latest_result_is_shown_and_earlier_ones_are_kept(cache: Cache) -> None:
+    cache.finish("f1", "old")
+    cache.finish("f2", "new")
+    assert cache.shown() == "new"
+    assert cache.store.kept(NODE, "f1") is not None
+
+
+def test_going_back_to_an_earlier_result_shows_it_again(cache: Cache) -> None:
+    cache.finish("f1", "old")
+    cache.finish("f2", "new")
+    earlier = cache.store.kept(NODE, "f1")
+    assert earlier is not None
+    cache.store.show(NODE, earlier)
+    assert (cache.shown(), cache.store.record_of(NODE)) == ("old", earlier)
+
+
+def test_pipelines_share_results_and_show_their_own(cache: Cache) -> None:
+    cache.finish()
+    other = ResultStore(cache.root, "other")
+    assert other.kept(NODE, "f1") == cache.store.kept(NODE, "f1")
+    assert other.record_of(NODE) is None
+
+
+@pytest.mark.parametrize("output", ["labels.parquet", "student/sub/weights"])
+def test_an_edited_result_is_not_kept(output: str, cache: Cache) -> None:
+    edit(cache.finish() / output, "edited")
+    assert cache.store.kept(NODE, "f1") is None
+
+
+def test_an_edit_through_the_shown_link_is_noticed(cache: Cache) -> None:
+    cache.finish()
+    edit(cache.store.shown("labels.parquet"), "edited")
+    assert cache.store.kept(NODE, "f1") is None
+
+
+def test_a_result_that_was_restored_is_kept_again_though_its_time_differs(cache: Cache) -> None:
+    file = cache.finish() / "labels.parquet"
+    edit(file, "edited")
+    edit(file, "old")
+    assert cache.store.kept(NODE, "f1") is not None
+
+
+def test_a_deleted_output_makes_the_result_none(cache: Cache) -> None:
+    (cache.finish() / "labels.parquet").unlink()
+    assert cache.store.kept(NODE, "f1") is None
+
+
+def test_what_changed_is_told_by_output(cache: Cache) -> None:
+    folder = cache.finish()
+    record = cache.store.kept(NODE, "f1")
+    assert record is not None
+    assert changed_outputs(record, folder) == []
+    (folder / "labels.parquet").unlink()
+    edit(folder / "student" / "config.json", "[]")
+    assert changed_outputs(record, folder) == ["labels.parquet was deleted", "student was edited"]
+
+
+@pytest.mark.parametrize("change", [lambda s: (s / "new").touch(), lambda s: (s / "config.json").unlink()])
+def test_files_added_to_or_deleted_from_an_output_folder_are_noticed(change: object, cache: Cache) -> None:
+    folder = cache.finish()
+    record = cache.store.kept(NODE, "f1")
+    assert record is not None
+    change(folder / "student")  # type: ignore[operator]
+    assert changed_outputs(record, folder) == ["student was edited: files were added or deleted"]
+
+
+def test_an_edit_that_keeps_size_and_time_is_found_by_a_deep_look(cache: Cache) -> None:
+    folder = cache.finish()
+    record = cache.store.kept(NODE, "f1")
+    assert record is not None
+    edit(folder / "labels.parquet", "odl", keep_time=True)
+    assert changed_outputs(record, folder) == []
+    assert changed_outputs(record, folder, deep=True) == ["labels.parquet was edited"]
+
+
+def test_a_folder_without_a_record_is_not_a_result(cache: Cache) -> None:
+    (cache.finish() / RECORD).unlink()
+    assert cache.store.kept(NODE, "f1") is None
+
+
+@pytest.mark.parametrize("content", ["", '{"node": "fuse_la', '{"node": "fuse_labels"}', "[]", '{"new": 1}'])
+def test_a_record_that_is_cut_off_or_of_another_version_is_none(content: str, cache: Cache) -> None:
+    (cache.finish() / RECORD).write_text(content)
+    assert cache.store.kept(NODE, "f1") is None
+
+
+def test_a_record_of_another_fingerprint_is_none(cache: Cache) -> None:
+    cache.finish().rename(cache.store.folder(NODE, "f2"))
+    assert cache.store.kept(NODE, "f2") is None
+
+
+def test_a_result_with_work_left_is_shown_and_not_kept(cache: Cache) -> None:
+    cache.finish(unfinished="3 draws failed and are asked again")
+    assert cache.store.kept(NODE, "f1") is None
+    assert cache.shown() == "old"
+
+
+def test_a_stage_that_broke_off_leaves_what_was_shown(cache: Cache) -> None:
+    cache.finish("f1", "old")
+    cache.write("half of the new")
+    assert cache.shown() == "old"
+    assert cache.store.kept(NODE, "f2") is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a file that exists and fails to read, for root too")
+def test_the_record_is_written_after_all_outputs_were_read(cache: Cache) -> None:
+    written = cache.write("new")
+    (written / "student" / "unreadable").symlink_to("/proc/self/mem")
+    with pytest.raises(OSError, match="Input/output error"):
+        cache.store.finish(NODE, written, cache.record())
+    assert not (written / RECORD).exists()
+    assert (cache.store.kept(NODE, "f1"), cache.store.record_of(NODE)) == (None, None)
+
+
+def test_an_output_that_the_stage_did_not_write_is_no_result(cache: Cache) -> None:
+    written = cache.write("new")
+    (written / "labels.parquet").unlink()
+    try:
+        cache.store.finish(NODE, written, cache.record())
+    except OSError as error:
+        assert "labels.parquet" in str(error)
+    assert cache.store.kept(NODE, "f1") is None
+
+
+def test_the_record_is_plain_json(cache: Cache) -> None:
+    content = json.loads((cache.finish() / RECORD).read_text())
+    assert content["outputs"]["labels.parquet"][""].keys() == {"sha256", "size", "mtime_ns"}
+
+
+def test_checkpoints_are_gone_when_the_stage_is_finished(cache: Cache) -> None:
+    work = cache.store.work_folder(NODE, "f1")
+    work.mkdir(parents=True)
+    (work / "checkpoint").touch()
+    cache.finish()
+    assert not work.exists()
+
+
+def test_results_can_be_read_by_those_who_can_read_any_new_folder(cache: Cache) -> None:
+    """A scheduled run writes as one user; another opens the tables."""
+    before = os.umask(0o022)
+    try:
+        assert cache.finish().stat().st_mode & 0o777 == 0o755
+    finally:
+        os.umask(before)
+
+
+def test_the_fingerprint_changes_with_settings_inputs_and_stage() -> None:
+    others = [
+        fingerprint_of(NODE, {"clips": "x"}),
+        fingerprint_of(Node("fuse_labels", "fuse_labels", {"kind": "entropy"}, (), ()), {}),
+        fingerprint_of(Node("mc_dropout", "fuse_labels", {"kind": "equal"}, (), ()), {}),
+    ]
+    assert len({fingerprint_of(NODE, {}), *others}) == 4
+
+
+def test_the_fingerprint_does_not_change_with_the_teachers_name_or_the_order_of_settings() -> None:
+    one = Node("query_lalm", "query_lalm.gemini", {"a": 1, "b": 2}, (), ())
+    other = Node("query_lalm", "query_lalm.lalm", {"b": 2, "a": 1}, (), ("draws/lalm.parquet",))
+    assert fingerprint_of(one, {"x": "1", "y": "2"}) == fingerprint_of(other, {"y": "2", "x": "1"})
