@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -31,21 +34,29 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--pipelines", metavar="FILE", help="Default: MIFUSE_PIPELINES, else ./pipelines.yaml")
-@click.option("--cache", metavar="DIR", help="Default: MIFUSE_CACHE, else cache/ beside pipelines.yaml")
 @click.version_option(package_name="mifuse")
-@click.pass_context
-def main(context: click.Context, pipelines: str | None, cache: str | None) -> None:
+def main() -> None:
     """Unlabelled speech, a source-trained classifier and a paid audio-language model → pseudo-labels and a student."""
-    from flows.place import cache_folder, pipelines_file
 
-    file = pipelines_file(pipelines)
-    context.obj = (file, cache_folder(cache, file))
+
+def located(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command the options that say where: they arrive as the path of pipelines.yaml and the cache folder."""
+
+    @click.option("--pipelines", metavar="FILE", help="Default: MIFUSE_PIPELINES, else ./pipelines.yaml")
+    @click.option("--cache", metavar="DIR", help="Default: MIFUSE_CACHE, else cache/ beside pipelines.yaml")
+    @functools.wraps(command)
+    def with_places(*args: Any, pipelines: str | None, cache: str | None, **options: Any) -> None:
+        from flows.place import cache_folder, pipelines_file
+
+        file = pipelines_file(pipelines)
+        command(*args, where=(file, cache_folder(cache, file)), **options)
+
+    return with_places
 
 
 @main.command()
 @click.option("--seed", default=0, show_default=True, help="Of the synthetic corpora.")
-@click.pass_obj
+@located
 def demo(where: tuple[Path, Path], seed: int) -> None:
     """The whole pipeline on two small synthetic corpora.
 
@@ -58,7 +69,7 @@ def demo(where: tuple[Path, Path], seed: int) -> None:
 
 @main.command()
 @click.argument("pipeline", required=False)
-@click.pass_obj
+@located
 def check(where: tuple[Path, Path], pipeline: str | None) -> None:
     """Is pipelines.yaml sound? Every mistake at once."""
     from flows.show import show_check
@@ -68,7 +79,7 @@ def check(where: tuple[Path, Path], pipeline: str | None) -> None:
 
 @main.command()
 @click.argument("pipeline")
-@click.pass_obj
+@located
 def plan(where: tuple[Path, Path], pipeline: str) -> None:
     """What would run, why, and at what price; spends nothing."""
     from flows.show import show_plan
@@ -85,7 +96,7 @@ def plan(where: tuple[Path, Path], pipeline: str) -> None:
     "--max-cost-usd", type=click.FloatRange(min=0, min_open=True), help="Lowers the ceiling of pipelines.yaml."
 )
 @click.option("--yes", is_flag=True, help="Do not ask before spending more than $1.")
-@click.pass_obj
+@located
 def run(
     where: tuple[Path, Path],
     pipeline: str,
@@ -105,7 +116,7 @@ def run(
 @click.argument("pipeline", required=False)
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 @click.option("--deep", is_flag=True, help="Hash outputs again even if their size and time did not change.")
-@click.pass_obj
+@located
 def status(where: tuple[Path, Path], pipeline: str | None, as_json: bool, deep: bool) -> None:
     """Which stages are fresh or stale, and why."""
     from flows.show import show_status
@@ -119,7 +130,7 @@ def status(where: tuple[Path, Path], pipeline: str | None, as_json: bool, deep: 
 @click.option("--sort", default="margin", show_default=True, metavar="COLUMN", help='Prefix with "-" for descending.')
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1))
 @click.option("--csv", "csv_file", type=click.Path(path_type=Path), help="Write all chosen rows and columns there.")
-@click.pass_obj
+@located
 def inspect(
     where: tuple[Path, Path], pipeline: str, condition: str | None, sort: str, limit: int, csv_file: Path | None
 ) -> None:
@@ -131,7 +142,7 @@ def inspect(
 
 @main.command()
 @click.argument("pipeline")
-@click.pass_obj
+@located
 def report(where: tuple[Path, Path], pipeline: str) -> None:
     """The last run's table, and where its HTML report is."""
     from flows.show import show_results
@@ -143,18 +154,18 @@ def report(where: tuple[Path, Path], pipeline: str) -> None:
 @click.argument("student", type=click.Path(path_type=Path))
 @click.argument("audio", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="A .parquet, .csv or .jsonl file; default: a table here.")
-@click.pass_obj
+@located
 def predict(where: tuple[Path, Path], student: Path, audio: tuple[Path, ...], out: Path | None) -> None:
     """Let a student name the emotion in files or folders."""
     from flows.predict import predict_audio
 
-    predict_audio(student, audio, out, where[1] / "features")
+    predict_audio(student, audio, out, where[1])
 
 
 @main.command("train-source")
 @click.argument("pipeline")
 @click.option("--force", is_flag=True, help="Even where the folder holds a classifier already.")
-@click.pass_obj
+@located
 def train_source(where: tuple[Path, Path], pipeline: str, force: bool) -> None:
     """Train the classifier teacher from labelled audio.
 

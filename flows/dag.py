@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from flows.settings import PipelineSettings
-from tasks.contracts.stages import Node, Read
+from tasks.contracts.stages import CODE_VERSIONS, Node, Read
 from tasks.contracts.tables import p_columns
 from tasks.networks.config import check_classes, check_encoder, read_config
 from tasks.storage.file_hashes import hash_files
@@ -79,6 +79,11 @@ def _clip_changes(table: Path, found: dict[str, str | None]) -> str | None:
 def hash_memory(cache: Path, folder: Path) -> Path:
     """Where the hashes of this folder's files are remembered."""
     return cache / "audio" / f"hashes-{sha256_of_json(str(folder))[:16]}.parquet"
+
+
+def facts_memory(cache: Path) -> Path:
+    """Where measurements of audio are remembered; a new version of the code measures again."""
+    return cache / "audio" / f"facts-{CODE_VERSIONS['index_clips']}.parquet"
 
 
 def _teacher_node(pipeline: PipelineSettings, name: str, cache: Path) -> Node:

@@ -27,7 +27,7 @@ def run_demo(cache: Path, seed: int) -> None:
 
         train_source("demo", str(pipelines), str(cache), force=True)
     run_stale("demo", pipelines, cache, RunOptions())
-    print(f"\ngo on with     mifuse --pipelines {pipelines} --cache {cache} status demo")
+    print(f"\ngo on with     mifuse status demo --pipelines {pipelines} --cache {cache}")
 
 
 def _make_corpora(folder: Path, seed: int) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from prefect import flow
 
-from flows.dag import hash_memory
+from flows.dag import facts_memory, hash_memory
 from flows.place import open_place
 from tasks import index_clips as stage
 
@@ -16,10 +16,10 @@ from tasks import index_clips as stage
 def index_clips(pipeline: str, pipelines: str, cache: str) -> dict[str, Any]:
     """Reads: the audio folder and the manifest. Writes: `clips.parquet`. Costs: one decoding of each new file."""
     place = open_place(pipeline, Path(pipelines), Path(cache))
-    clips, audio = place.settings.clips, place.shared("audio")
+    clips = place.settings.clips
 
     def work(out: Path, _: Path) -> dict[str, Any]:
         memory = hash_memory(place.cache, clips.folder)
-        return stage.index_clips(clips, memory, audio / "facts.parquet", out / "clips.parquet")
+        return stage.index_clips(clips, memory, facts_memory(place.cache), out / "clips.parquet")
 
     return place.perform("index_clips", work)

@@ -52,8 +52,9 @@ class Place:
         return examine(self.nodes, self.store, deep=deep)
 
     def verdict(self, node_name: str) -> Verdict:
-        """The same for one node."""
-        return next(verdict for verdict in self.examine() if verdict.node.name == node_name)
+        """The same for one node; those after it are not looked at."""
+        names = [node.name for node in self.nodes]
+        return examine(self.nodes[: names.index(node_name) + 1], self.store)[-1]
 
     def perform(self, node_name: str, work: Callable[[Path, Path], dict[str, Any]]) -> dict[str, Any]:
         """Runs a stage's work, then records and shows what it wrote. Nothing is recorded when it raises.

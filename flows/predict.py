@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,8 +19,10 @@ from tasks.storage.files import replacing, sha256_of_file
 _WRITERS = {".parquet", ".csv", ".jsonl"}
 
 
-def predict_audio(student: Path, audio: Sequence[Path], out: Path | None, features: Path) -> None:
+def predict_audio(student: Path, audio: Sequence[Path], out: Path | None, cache: Path) -> None:
     """Prints or writes one row per file; files that cannot be read are named and left out.
+
+    Features are taken from and kept in the cache where there is one; a folder without one stays as it is.
 
     Raises:
         CheckpointError: Not a student's folder.
@@ -29,7 +32,8 @@ def predict_audio(student: Path, audio: Sequence[Path], out: Path | None, featur
     if out is not None and out.suffix not in _WRITERS:
         raise ClipsError(f'--out {out}: unknown ending "{out.suffix}". Expected {", ".join(sorted(_WRITERS))}.')
     files = _readable([file for path in audio for file in _files_at(path)])
-    probs_NC, _ = predict_files(student, files, features)
+    with tempfile.TemporaryDirectory() as passing:
+        probs_NC, _ = predict_files(student, files, cache / "features" if cache.is_dir() else Path(passing))
     table = pl.DataFrame(
         {
             "clip_id": [file.path.stem for file in files],

@@ -89,7 +89,7 @@ def confirm_cost(estimate: Estimate, options: RunOptions) -> None:
         return
     if not sys.stdin.isatty():
         raise SettingsError(
-            f"the run would cost about ${estimate.usd:.2f} and nobody can be asked. Set teachers.….max_cost_usd in "
+            f"the run needs {estimate.told().strip()}, and nobody can be asked. Set teachers.….max_cost_usd in "
             "pipelines.yaml or give --max-cost-usd, or agree with --yes."
         )
     if not click.confirm("Go on?"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 from prefect import flow
 
-from flows.dag import hash_memory
+from flows.dag import facts_memory, hash_memory
 from flows.place import Place, open_place
 from flows.settings import SourceSettings
 from tasks import index_clips
@@ -56,7 +56,7 @@ def _train(place: Place, source: SourceSettings, folder: Path) -> None:
 def _labelled_clips(place: Place, source: SourceSettings) -> pl.DataFrame:
     """The usable source clips whose label is one of the pipeline's classes."""
     table = place.shared("work") / f"source-{place.name}.parquet"
-    facts = place.shared("audio") / "facts.parquet"
+    facts = facts_memory(place.cache)
     index_clips.index_clips(source.clips, hash_memory(place.cache, source.clips.folder), facts, table)
     clips = each_audio_once(read_usable_clips(table))
     classes = place.settings.classes

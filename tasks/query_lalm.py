@@ -16,7 +16,7 @@ from tasks.asking.engine import Engine, Job, Outcome
 from tasks.asking.money import Budget, price_list
 from tasks.asking.provider import Question
 from tasks.asking.reading import UnparsableError, read_distribution
-from tasks.contracts.errors import ProviderError, QuotaError
+from tasks.contracts.errors import ProviderError, QuotaError, SettingsError
 from tasks.contracts.progress import progress_bar
 from tasks.contracts.tables import DRAW_STATUS, p_columns, paid_draws_schema
 from tasks.storage.answers import AnswerStore, StoredAnswer, answer_key
@@ -94,7 +94,13 @@ def _ask(
     store: AnswerStore,
     max_cost_usd: float | None,
 ) -> Outcome:
+    price = price_list().get(teacher.model)
     budget = Budget(min((c for c in (teacher.max_cost_usd, max_cost_usd) if c is not None), default=None))
+    if budget.ceiling_usd is not None and price is None:
+        raise SettingsError(
+            f"{name} ({teacher.model}): a ceiling of ${budget.ceiling_usd:g} is set, but no price is known for this "
+            "model, so it could not be kept. Add the model to tasks/asking/prices.yaml, or take the ceiling away."
+        )
     with progress_bar(f"asking {name} ({teacher.model})", len(missing), "draws") as bar:
 
         def keep(key: str, answer: StoredAnswer) -> None:
@@ -103,7 +109,7 @@ def _ask(
             bar.set_postfix_str(f"${budget.paid_usd + (answer.cost_usd or 0):.2f}", refresh=False)
 
         with teacher.connect(classes) as provider:
-            engine = Engine(provider, teacher.limits, budget, price_list().get(teacher.model), keep)
+            engine = Engine(provider, teacher.limits, budget, price, keep)
             return asyncio.run(engine.ask_all(_jobs(missing, folder, teacher)))
 
 

@@ -3,10 +3,11 @@
 That is: sixteen synthetic clips, a classifier, draws, pseudo-labels.
 """
 
-import os
-import tempfile
 import atexit
+import json
+import os
 import shutil
+import tempfile
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ from tasks.networks.config import ClassifierConfig
 from tasks.storage.clips import ClipsSettings, read_usable_clips
 from tasks.storage.files import sha256_of_file
 from tasks.storage.tables import write_table
+from tasks.students.mi_fuse import MIFuseSettings
 from tasks.synthesis.corpus import make_corpus
 from tasks.teachers.mc_dropout import MCDropoutSettings
 
@@ -135,6 +137,24 @@ class SmallRun:
 
         fuse_labels.fn(self.rule, self.classes, self.clips, self.draws, {"pipeline": "small"}, self.pseudo_labels)
 
+    def train(self, to: Path, **changed: Any) -> dict[str, Any]:
+        """Trains into `to/student` with checkpoints in `to/work`: thirty steps, unless told otherwise."""
+        from tasks.train_student import train_student
+
+        given: dict[str, Any] = {
+            "student": MIFuseSettings(steps=30, batch_size=8, learning_rate=0.01),
+            "rule": self.rule,
+            "classifier": self.teacher,
+            "classifier_name": "classifier",
+            "pseudo_labels": self.pseudo_labels,
+            "folder": self.folder,
+            "draws": self.draws,
+            "features": self.features,
+            "work": to / "work",
+            "out": to / "student",
+        }
+        return train_student.fn(**given | changed)
+
 
 @pytest.fixture(scope="session")
 def small_classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -160,6 +180,31 @@ def small_classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def reordered_classifier(small_classifier: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same classifier with its classes, and its last layer's rows, in another order."""
+    from safetensors.torch import load_file, save_file
+
+    folder, order = tmp_path_factory.mktemp("reordered"), [2, 0, 3, 1]
+    weights = load_file(small_classifier / "model.safetensors")
+    last = {name: weights[name][order].contiguous() for name in ("to_logits.weight", "to_logits.bias")}
+    save_file(weights | last, folder / "model.safetensors")
+    config = json.loads((small_classifier / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"classes": [config["classes"][i] for i in order]}))
+    return folder
+
+
+def make_named_corpus(folder: Path) -> None:
+    """Sixteen clips of the target domain called `angry-0.wav` to `sad-3.wav`, so that tests can speak of one."""
+    rows = pl.read_csv(make_corpus(folder, "target", clips_per_class=4)).sort("label", "clip_id")
+    names = [f"{label}-{n % 4}" for n, label in enumerate(rows["label"])]
+    for path, name in zip(rows["path"], names, strict=True):
+        write_samples(folder / "audio" / f"{name}.wav", *soundfile.read(folder / path))
+        (folder / path).unlink()
+    named = rows.with_columns(clip_id=pl.Series(names), path=pl.Series([f"audio/{name}.wav" for name in names]))
+    named.select("clip_id", "path", "label", "speaker").write_csv(folder / "manifest.csv")
+
+
+@pytest.fixture(scope="session")
 def make_small_run(small_classifier: Path) -> Callable[..., SmallRun]:
     """Runs the real stages before training in a folder; `edit` changes the audio folder before it is indexed."""
 
@@ -170,7 +215,7 @@ def make_small_run(small_classifier: Path) -> Callable[..., SmallRun]:
         **asked: Collection[str],
     ) -> SmallRun:
         run = SmallRun(root, CLASSES, MCDropoutSettings(path=small_classifier), rule or MutualInformationRule())
-        make_corpus(run.folder, "target", clips_per_class=4)
+        make_named_corpus(run.folder)
         edit(run.folder)
         run.index()
         run.draw()

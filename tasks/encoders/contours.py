@@ -1,7 +1,5 @@
 """Frame by frame, what a clip sounds like: log-mel bands, level and pitch, all free of the recording's gain."""
 
-# ruff: noqa: N815 (arrays carry their axes, as fields too)
-
 from __future__ import annotations
 
 import math

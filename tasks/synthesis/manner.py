@@ -26,13 +26,13 @@ class Manner:
     log_attack: float = 0.0  # how abruptly accents and syllables begin
     log_articulation: float = 0.0  # size of the vowel space
     smile: float = 0.0  # formants' shift, as a share: spread or rounded lips
-    pauses: float = 0.0  # more or fewer of them
+    pauses: float = 0.0  # change of a pause's chance
 
 
 CUE_NAMES = tuple(field.name for field in fields(Manner))
 
-# Directions: Banse & Scherer 1996, table 6; Juslin & Laukka 2003, table 7 and 11; smile: Tartter 1980.
-# Sizes: about what emodb-like acting shows at intensity 1.
+# Directions: Banse & Scherer 1996; Juslin & Laukka 2003; smile: Tartter 1980. Sizes: so that pitch, its range, rate and
+# brightness differ between the emotions about as much as they do in acted corpora.
 CUES: Mapping[str, Manner] = {
     "angry": Manner(
         pitch_st=3.5, log_range=0.0, log_rate=0.14, level_db=7, dynamics_db=3, effort=0.5, breath=-0.01, log_jitter=0.2,
@@ -52,8 +52,9 @@ CUES: Mapping[str, Manner] = {
 
 # From clip to clip, whatever the emotion: words, mood of the day, distance to the microphone.
 SPREAD = Manner(
-    pitch_st=0.8, log_range=0.12, log_rate=0.06, level_db=1.2, dynamics_db=0.6, effort=0.035, breath=0.008, log_jitter=0.15,
-    creak=0.03, declination_st_s=0.4, final_st=0.8, log_attack=0.12, log_articulation=0.06, smile=0.01, pauses=0.08,
+    pitch_st=0.8, log_range=0.12, log_rate=0.06, level_db=1.2, dynamics_db=0.6, effort=0.035, breath=0.008,
+    log_jitter=0.15, creak=0.03, declination_st_s=0.4, final_st=0.8, log_attack=0.12, log_articulation=0.06,
+    smile=0.01, pauses=0.08,
 )  # fmt: skip
 
 

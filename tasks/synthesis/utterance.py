@@ -1,4 +1,4 @@
-"""A meaningless sentence: syllables, accents, pauses and an intonation, laid out as the voice's tracks."""
+"""A meaningless sentence as the voice's tracks: intonation, accents, loudness and the formants' way."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.synthesis.manner import Manner
+from tasks.synthesis.syllables import Syllable, spell
 from tasks.synthesis.voice import FRAME_S, Tracks
 
 # F1, F2, F3 in Hz of a man's vowels (Peterson & Barney 1952): i ɪ ɛ æ ɑ ɔ ʊ u ʌ
@@ -19,11 +20,9 @@ VOWELS_HZ = np.array(
 )  # fmt: skip
 HIGHER_FORMANTS_HZ = np.array([3500.0, 4500.0, 5500.0])
 NEUTRAL_VOWEL_HZ = np.array([500.0, 1500.0, 2500.0])
-LOCI_HZ = np.array([[250, 900, 2200], [250, 1700, 2600], [250, 2200, 2500]])  # lips, teeth, velum
-ONSETS, ONSET_SHARES = ("plosive", "fricative", "nasal", "glide", "none"), (0.28, 0.26, 0.18, 0.18, 0.1)
-CODAS, CODA_SHARES = ("none", "fricative", "plosive"), (0.65, 0.2, 0.15)
+LOCI_HZ = np.array([[250, 900, 2200], [250, 1700, 2600], [250, 2200, 2500]])  # of consonants at lips, teeth, velum
+TEETH = 1
 VOICE_IN = {"plosive": 0.02, "fricative": 0.0, "nasal": 0.22, "glide": 0.3, "none": 0.0}
-EDGE_S = 0.08  # silence before and after
 
 Array = NDArray[np.float64]
 
@@ -40,24 +39,10 @@ class Speaker:
     style: dict[str, float]  # how strongly this speaker uses each cue
 
 
-@dataclass(frozen=True)
-class Syllable:
-    """One syllable: its frames, from the onset through the vowel [vowel, coda) to the stop, and what is in them."""
-
-    start: int
-    vowel: int
-    coda: int
-    stop: int
-    onset_kind: str
-    coda_kind: str
-    place: int  # row of LOCI_HZ
-    quality: int  # row of VOWELS_HZ
-    accent: float  # 0 to 1
-
-
 def lay_out(speaker: Speaker, manner: Manner, duration_s: float, rng: np.random.Generator) -> Tracks:
     """The tracks of a sentence of about `duration_s`."""
-    syllables, n_frames = _syllables(speaker, manner, duration_s, rng)
+    mean_s = np.exp(-manner.log_rate) / speaker.rate_hz
+    syllables, n_frames = spell(mean_s, duration_s, 0.35 + manner.pauses, rng)
     voice_T, hiss_T, hush_T = _amplitudes(syllables, n_frames, manner)
     aspiration_T = 0.4 * (hiss_T + hush_T)  # the glottis is open behind a fricative or a burst
     accent_T = _accents(syllables, n_frames, manner)
@@ -76,36 +61,6 @@ def lay_out(speaker: Speaker, manner: Manner, duration_s: float, rng: np.random.
     )
 
 
-def _syllables(
-    speaker: Speaker, manner: Manner, duration_s: float, rng: np.random.Generator
-) -> tuple[list[Syllable], int]:
-    """Syllables in a row, about every second one accented, with a pause after every fourth at most."""
-    mean_s = 1 / (speaker.rate_hz * np.exp(manner.log_rate))
-    n_syllables = max(3, round((duration_s - 2 * EDGE_S) / mean_s))
-    first_accented = int(rng.integers(0, 2))
-    clock_s, syllables = EDGE_S, []
-    for k in range(n_syllables):
-        is_accented = k % 2 == first_accented or rng.random() < 0.1
-        length_s = mean_s * np.exp(0.15 * rng.standard_normal()) * (1.12 if is_accented else 0.9)
-        length_s *= 1.3 if k == n_syllables - 1 else 1.0
-        accent = rng.uniform(0.6, 1.0) if is_accented else rng.uniform(0.0, 0.25)
-        syllables.append(_syllable(clock_s, length_s, accent, rng))
-        clock_s += length_s
-        if k % 4 == 3 and k < n_syllables - 1 and rng.random() < 0.35 + manner.pauses:
-            clock_s += rng.uniform(0.1, 0.25) * np.exp(-manner.log_rate)
-    return syllables, round((clock_s + EDGE_S) / FRAME_S)
-
-
-def _syllable(start_s: float, length_s: float, accent: float, rng: np.random.Generator) -> Syllable:
-    onset_kind, coda_kind = str(rng.choice(ONSETS, p=ONSET_SHARES)), str(rng.choice(CODAS, p=CODA_SHARES))
-    onset_s = 0.0 if onset_kind == "none" else min(0.35 * length_s, rng.uniform(0.06, 0.11))
-    coda_s = 0.0 if coda_kind == "none" else min(0.25 * length_s, rng.uniform(0.04, 0.08))
-    edges_s = (start_s, start_s + onset_s, start_s + length_s - coda_s, start_s + length_s)
-    start, vowel, coda, stop = (round(edge_s / FRAME_S) for edge_s in edges_s)
-    place, quality = int(rng.integers(len(LOCI_HZ))), int(rng.integers(len(VOWELS_HZ)))
-    return Syllable(start, vowel, coda, stop, onset_kind, coda_kind, place, quality, accent)
-
-
 def _amplitudes(syllables: list[Syllable], n_frames: int, manner: Manner) -> tuple[Array, Array, Array]:
     """Voice, hiss and hush; abrupt or soft at their edges."""
     voice_T, hiss_T, hush_T = np.zeros((3, n_frames))
@@ -113,7 +68,7 @@ def _amplitudes(syllables: list[Syllable], n_frames: int, manner: Manner) -> tup
         voice_T[syllable.start : syllable.vowel] = VOICE_IN[syllable.onset_kind]
         voice_T[syllable.vowel : syllable.coda] = 0.75 + 0.25 * syllable.accent
         voice_T[max(syllable.coda - 6, syllable.vowel) : syllable.coda] *= 0.4
-        noise_T = hiss_T if syllable.place == 1 else hush_T
+        noise_T = hiss_T if syllable.place == TEETH else hush_T
         force = (0.6 + 0.4 * syllable.accent) * np.exp(0.4 * manner.log_attack) * max(1 + 2 * manner.effort, 0.4)
         for kind, start, stop in (
             (syllable.onset_kind, syllable.start, syllable.vowel),

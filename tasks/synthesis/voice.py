@@ -1,7 +1,5 @@
 """A source-filter voice: frames of pitch, voicing, noise and formants in, samples out. No recording is behind it."""
 
-# ruff: noqa: N815 (arrays carry their axes, as fields too)
-
 from __future__ import annotations
 
 from dataclasses import dataclass

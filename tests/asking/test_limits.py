@@ -87,7 +87,7 @@ def test_a_pause_reaches_those_who_wait_already(clock):
 
 
 def test_after_idling_at_most_a_second_is_caught_up(clock):
-    """Eight a second: after a minute of idling eight missed slots and the present one at once, the tenth in its turn."""
+    """Eight a second: after a minute of idling nine at once, the missed eight among them, then in turn."""
     starts = starts_of(clock, limiter(clock, requests_per_minute=480), [1] * 11, [60.0, *[0.0] * 10])
     assert starts == [60.0] * 9 + [60.125, 60.25]
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -106,7 +107,9 @@ def shares(classes: int) -> st.SearchStrategy[np.ndarray]:
     return weights.map(lambda each: np.array(each) / sum(each))
 
 
-@given(st.integers(2, 12).flatmap(shares), st.sampled_from([1, 100]), st.sampled_from(["{}", "```json\n{}\n```", "P: {}."]))
+@given(
+    st.integers(2, 12).flatmap(shares), st.sampled_from([1, 100]), st.sampled_from(["{}", "```json\n{}\n```", "P: {}."])
+)
 def test_a_distribution_written_with_two_decimals_is_read_back_normalised(shares_C, unit, clothes):
     """Any distribution over 2 to 12 classes, as fractions or percentages, in a fence or in prose."""
     names = [f"class{n}" for n in range(len(shares_C))]
@@ -116,11 +119,14 @@ def test_a_distribution_written_with_two_decimals_is_read_back_normalised(shares
     assert probs_C == pytest.approx((np.array(rounded_C) / sum(rounded_C)).tolist(), abs=1e-12)
 
 
-@given(st.text(max_size=200))
-def test_any_text_is_read_or_refused_but_never_crashes(text: str):
-    try:
-        probs_C = read_distribution(text, ["happy", "sad"])
-    except UnparsableError as refusal:
-        assert str(refusal)
-    else:
+VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.floats(0, 1) | st.text(max_size=3)
+OBJECTS = st.dictionaries(st.sampled_from(["happy", "sad", "angry", "{"]), VALUES).map(json.dumps)
+
+
+@given(st.text(max_size=50), OBJECTS | st.fixed_dictionaries({"happy": VALUES, "sad": VALUES}).map(json.dumps))
+def test_any_text_is_a_distribution_or_unparsable_and_nothing_else(prose: str, content: str):
+    """Over random prose around random objects."""
+    with suppress(UnparsableError):
+        probs_C = read_distribution(prose + content, ["happy", "sad"])
         assert sum(probs_C) == pytest.approx(1)
+        assert min(probs_C) >= 0

@@ -46,7 +46,7 @@ class Project:
     def mifuse(self, *words: str) -> Result:
         """The command line, in this process."""
         where = ["--pipelines", str(self.folder / "pipelines.yaml"), "--cache", str(self.cache)]
-        return CliRunner().invoke(main, [*where, *words], catch_exceptions=False)
+        return CliRunner().invoke(main, [words[0], *where, *words[1:]], catch_exceptions=False)
 
     def change(self, **settings: Any) -> None:
         """Sets keys of the pipeline; None removes one."""

@@ -107,7 +107,7 @@ def test_all_clips_quarantined_keeps_the_paid_answers(project: Project) -> None:
 def test_a_cache_that_cannot_be_written(project: Project, command: str) -> None:
     file = project.folder / "a-file"
     file.touch()
-    result = Project(project.folder).mifuse("--cache", str(file / "cache"), command, "small")
+    result = project.mifuse(command, "small", "--cache", str(file / "cache"))
     assert result.exit_code == 2
     assert "cannot be written" in result.output
     assert "Give another cache folder with --cache DIR or MIFUSE_CACHE" in result.output

@@ -25,7 +25,7 @@ def printed(cache: Path) -> str:
 
 
 def demo(cache: Path) -> str:
-    command = [sys.executable, "-m", "flows", "--cache", str(cache), "demo"]
+    command = [sys.executable, "-m", "flows", "demo", "--cache", str(cache)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

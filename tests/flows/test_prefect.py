@@ -53,7 +53,7 @@ def _wait_until_healthy(url: str, server: subprocess.Popen[bytes]) -> None:
 
 
 def run(project: Project, url: str) -> str:
-    words = ["--pipelines", str(project.folder / "pipelines.yaml"), "run", "small"]
+    words = ["run", "small", "--pipelines", str(project.folder / "pipelines.yaml")]
     done = subprocess.run(
         [sys.executable, "-m", "flows", *words],
         env=os.environ | {"PREFECT_API_URL": url},

@@ -54,7 +54,7 @@ def test_a_second_run_finds_everything_fresh(project: Project) -> None:
 def test_a_fresh_run_starts_neither_prefect_nor_torch(project: Project) -> None:
     code = (
         "import sys\nfrom flows.__main__ import main\n"
-        f"main(['--pipelines', {str(project.folder / 'pipelines.yaml')!r}, 'run', 'small'], standalone_mode=False)\n"
+        f"main(['run', 'small', '--pipelines', {str(project.folder / 'pipelines.yaml')!r}], standalone_mode=False)\n"
         "print(sorted({'prefect', 'torch', 'google.genai', 'transformers'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

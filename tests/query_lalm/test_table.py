@@ -2,12 +2,11 @@
 
 from datetime import UTC, datetime
 
-import polars as pl
 import pytest
 
 from tasks.asking.money import price_list
 from tasks.asking.reading import read_distribution
-from tasks.contracts.errors import ClipsError, MifuseError, SettingsError
+from tasks.contracts.errors import ClipsError, SettingsError
 from tasks.contracts.tables import p_columns
 from tasks.teachers.simulated import SimulatedSettings
 
@@ -54,7 +53,7 @@ def test_a_model_without_a_price_has_unknown_costs_and_not_zero(workplace, serve
 
 
 def test_a_ceiling_cannot_be_kept_for_a_model_without_a_price_and_nothing_is_asked(workplace, server, gemini):
-    with pytest.raises(SettingsError, match=r'(?s)"?gemini-99"?.*price'):
+    with pytest.raises(SettingsError, match=r"(?s)(?=.*gemini-99)(?=.*price)"):
         workplace.ask(gemini(model="gemini-99", max_cost_usd=1))
     assert server.requests == 0
 
@@ -110,17 +109,13 @@ def test_every_kind_of_audio_file_is_sent_and_understood(workplace, server, endi
     assert workplace.table()["status"].to_list() == ["answered"] * 2
 
 
-def test_audio_with_an_ending_that_no_provider_is_told_about_is_a_mistake_and_no_crash(workplace, server):
-    """A manifest can name any file, and libsndfile reads many more kinds."""
+def test_a_file_with_an_unknown_ending_does_not_keep_the_others_from_being_asked(workplace, server):
+    """A manifest can name any file, and libsndfile does not look at endings."""
     (workplace.clips / "clip0.flac").rename(workplace.clips / "clip0.sound")
     manifest = workplace.root / "manifest.csv"
     manifest.write_text("path\nclip0.sound\nclip1.flac\n")
-    try:
-        workplace.ask(manifest=manifest)
-    except MifuseError as error:
-        assert "clip0.sound" in str(error)
-    else:
-        assert workplace.table().filter(pl.col("status") == "answered").height >= 2
+    workplace.ask(manifest=manifest)
+    assert workplace.table().filter(clip_id="clip1")["status"].to_list() == ["answered"] * 2
 
 
 def test_a_recording_that_vanished_after_it_was_listed_fails_alone_with_its_name(workplace, server, monkeypatch):

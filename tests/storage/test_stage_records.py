@@ -192,13 +192,10 @@ def test_the_record_is_written_after_all_outputs_were_read(cache: Cache) -> None
     assert (cache.store.kept(NODE, "f1"), cache.store.record_of(NODE)) == (None, None)
 
 
-def test_an_output_that_the_stage_did_not_write_is_no_result(cache: Cache) -> None:
+def test_an_output_that_was_lost_before_it_was_recorded_is_no_result(cache: Cache) -> None:
     written = cache.write("new")
     (written / "labels.parquet").unlink()
-    try:
-        cache.store.finish(NODE, written, cache.record())
-    except OSError as error:
-        assert "labels.parquet" in str(error)
+    cache.store.finish(NODE, written, cache.record())
     assert cache.store.kept(NODE, "f1") is None
 
 
@@ -233,7 +230,7 @@ def test_the_fingerprint_changes_with_settings_inputs_and_stage() -> None:
     assert len({fingerprint_of(NODE, {}), *others}) == 4
 
 
-def test_the_fingerprint_does_not_change_with_the_teachers_name_or_the_order_of_settings() -> None:
-    one = Node("query_lalm", "query_lalm.gemini", {"a": 1, "b": 2}, (), ())
-    other = Node("query_lalm", "query_lalm.lalm", {"b": 2, "a": 1}, (), ("draws/lalm.parquet",))
+def test_the_fingerprint_does_not_change_with_the_order_of_settings_and_inputs() -> None:
+    one = Node("query_lalm", "query_lalm.lalm", {"a": 1, "b": 2}, (), ())
+    other = Node("query_lalm", "query_lalm.lalm", {"b": 2, "a": 1}, (), ())
     assert fingerprint_of(one, {"x": "1", "y": "2"}) == fingerprint_of(other, {"y": "2", "x": "1"})

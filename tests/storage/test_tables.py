@@ -125,6 +125,20 @@ def test_the_digest_of_columns_ignores_columns_that_are_not_listed(path: Path) -
     assert digest(ROWS, path) == digest(renamed.drop("draw"), path)
 
 
+@given(order=st.permutations(range(6)))
+def test_the_digest_of_long_texts_and_nulls_ignores_the_order_of_rows(
+    order: list[int], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Texts of more than 12 bytes lie in a buffer of their own."""
+    folder = tmp_path_factory.mktemp("digests")
+    sha256s = [None if i == 2 else f"{i % 4}" * 64 for i in range(6)]
+    table = pl.DataFrame({"sha256": sha256s, "p_sad": [0.5, None, 0.25, 0.5, 0.5, None]})
+    table.write_parquet(folder / "one.parquet")
+    table[order].write_parquet(folder / "other.parquet")
+    one, other = (digest_of_columns(folder / f"{name}.parquet", ["sha256", "p_sad"]) for name in ("one", "other"))
+    assert one == other
+
+
 @pytest.mark.parametrize("p_sad", [[0.25, None, 1.0, 0.5], [0.25, None, 1.0 - 1e-15, None]])
 def test_the_digest_of_columns_changes_with_any_value_of_theirs(p_sad: list[float | None], path: Path) -> None:
     assert digest(ROWS, path) != digest(ROWS.with_columns(pl.Series("p_sad", p_sad)), path)

@@ -42,6 +42,7 @@ class Recorded:
     path: str
     headers: dict[str, str]
     body: dict[str, Any]
+    from_port: int
 
     @property
     def audio(self) -> bytes:
@@ -67,7 +68,8 @@ class Recorder:
 
     async def handle(self, request: Request) -> Response:
         body = json.loads(await request.body())
-        self.requests.append(Recorded(request.url.path + "?" + request.url.query, dict(request.headers), body))
+        path = f"{request.url.path}?{request.url.query}"
+        self.requests.append(Recorded(path, dict(request.headers), body, request.client.port))
         return self.reply
 
 

@@ -61,7 +61,7 @@ def test_a_refused_connection_is_tried_again(ask_gemini):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))  # taken and not listening: connections are refused
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
-        with pytest.raises(TryAgainError, match="ConnectError: .*failed") as caught:
+        with pytest.raises(TryAgainError, match=r"ConnectError: .*failed") as caught:
             ask_gemini(url)
     assert not caught.value.limited
 
@@ -69,7 +69,7 @@ def test_a_refused_connection_is_tried_again(ask_gemini):
 def test_audio_that_the_server_cannot_read_is_rejected_alone(ask_gemini):
     with (
         running_server() as server,
-        pytest.raises(QuestionRejectedError, match="400 INVALID_ARGUMENT .*no audio that can be decoded") as caught,
+        pytest.raises(QuestionRejectedError, match=r"400 INVALID_ARGUMENT .*no audio that can be decoded") as caught,
     ):
         ask_gemini(server.url, audio=b"not a recording")
     assert not caught.value.for_all
@@ -131,7 +131,14 @@ def test_an_error_body_of_any_shape_is_understood_by_its_status(fail_with, body,
     fail_with(502, body, TryAgainError, match)
 
 
-@pytest.mark.parametrize("body", ["<html>Please log in</html>", '{"candidates": [{"content"', '{"candidates": [{"content": {"parts": [{"text": 5}]}}]}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<html>Please log in</html>",
+        '{"candidates": [{"content"',
+        '{"candidates": [{"content": {"parts": [{"text": 5}]}}]}',
+    ],
+)
 def test_a_200_that_is_no_reply_of_geminis_is_tried_again(fail_with, body):
     fail_with(200, body, TryAgainError, "the reply could not be read")
 

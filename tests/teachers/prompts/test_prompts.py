@@ -27,5 +27,5 @@ def test_an_unknown_prompt_is_refused_and_the_known_ones_are_named():
 
 
 def test_a_prompt_is_looked_up_by_name_and_never_by_path():
-    with pytest.raises(ValueError, match='no prompt "../prompts/emotion-v1"'):
+    with pytest.raises(ValueError, match=r'no prompt "\.\./prompts/emotion-v1"'):
         prompt_text("../prompts/emotion-v1", ["angry"])

@@ -1,0 +1,232 @@
+"""The stage `index_clips` on real files: every recording is a row, and each content is measured once."""
+
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tasks.contracts.errors import ClipsError
+from tasks.contracts.tables import clips_schema
+from tasks.index_clips import index_clips
+from tasks.storage.clips import ClipsSettings, read_usable_clips
+from tasks.storage.tables import read_table
+
+NOISE_1_S = np.random.default_rng(0).uniform(-0.3, 0.3, 16_000)
+
+
+@dataclass
+class Corpus:
+    """An audio folder, and where the stage remembers and writes."""
+
+    root: Path
+    write_samples: Callable[..., Path]
+    stats: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "audio"
+
+    @property
+    def facts(self) -> Path:
+        return self.root / "cache" / "facts.parquet"
+
+    @property
+    def out(self) -> Path:
+        return self.root / "clips.parquet"
+
+    def add(self, name: str, samples: np.ndarray = NOISE_1_S, **how: Any) -> Path:
+        return self.write_samples(self.folder / name, samples, **how)
+
+    def index(self, manifest: str | None = None, **settings: Any) -> dict[str, dict[str, Any]]:
+        """The table's rows by clip id."""
+        if manifest is not None:
+            (self.root / "m.csv").write_text(manifest)
+            settings["manifest"] = self.root / "m.csv"
+        hashes = self.root / "cache" / "hashes.parquet"
+        self.stats = index_clips.fn(ClipsSettings(folder=self.folder, **settings), hashes, self.facts, self.out)
+        return {row["clip_id"]: row for row in read_table(self.out, clips_schema()).to_dicts()}
+
+
+@pytest.fixture
+def corpus(tmp_path: Path, write_samples: Callable[..., Path]) -> Corpus:
+    corpus = Corpus(tmp_path, write_samples)
+    corpus.add("good.wav")
+    return corpus
+
+
+def test_a_usable_clip_is_told_column_by_column(corpus: Corpus) -> None:
+    samples = np.tile([[0.5, -0.5]], (22_050, 1))
+    path = corpus.add("a/b.flac", samples, rate_hz=44_100)
+    manifest = "path,clip_id,label,speaker,language,transcript,split\na/b.flac,x,ang,s1,de,Ja.,test\n"
+    assert corpus.index(manifest, labels={"ang": "angry"})["x"] == {
+        "clip_id": "x",
+        "path": "a/b.flac",
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "duration_s": 0.5,
+        "sample_rate_hz": 44_100,
+        "channels": 2,
+        "rms_dbfs": -6.02,
+        "status": "ok",
+        "reason": None,
+        "speaker": "s1",
+        "language": "de",
+        "transcript": "Ja.",
+        "split": "test",
+        "gold_label": "angry",
+    }
+
+
+def test_rows_are_in_order_of_clip_id(corpus: Corpus) -> None:
+    for name in ("z.mp3", "a.ogg", "b/c.opus"):
+        corpus.add(name)
+    assert list(corpus.index()) == ["a", "b/c", "good", "z"]
+
+
+def test_clips_quarantined_ones_and_hours_of_the_others_are_counted(corpus: Corpus) -> None:
+    corpus.add("long.wav", np.tile(NOISE_1_S, 35))
+    corpus.add("silent.wav", np.zeros(16_000))
+    corpus.index()
+    assert corpus.stats == {"clips": 3, "quarantined": 1, "hours": 0.01}
+
+
+def cut_in_half(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+BAD: dict[str, tuple[Callable[[Corpus], object], str]] = {
+    "text": (lambda c: (c.folder / "bad.wav").write_text("no audio"), "unreadable: Format not recognised"),
+    "header only": (lambda c: c.add("bad.wav", np.zeros(0)), "empty: the file holds no sample"),
+    "NaN": (
+        lambda c: c.add("bad.wav", np.full(16_000, np.nan), subtype="FLOAT"),
+        "not finite: the file holds NaN or infinite samples",
+    ),
+    "truncated": (
+        lambda c: cut_in_half(c.add("bad.wav", np.tile(NOISE_1_S, 2))),
+        "truncated: 1.00 s could be read, the header promises more",
+    ),
+    "too short": (lambda c: c.add("bad.wav", NOISE_1_S[:3_200]), "too short: 0.2 s, at least 0.3 s are needed"),
+    "too long": (lambda c: c.add("bad.wav", np.tile(NOISE_1_S, 6)), "too long: 6.0 s, at most 5 s are taken"),
+    "silent": (lambda c: c.add("bad.wav", np.zeros(16_000)), "silent: -120.0 dBFS, at least -70 are needed"),
+    "nearly silent": (
+        lambda c: c.add("bad.wav", np.full(16_000, 1e-4), subtype="FLOAT"),
+        "silent: -80.0 dBFS, at least -70 are needed",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "reason"), BAD.values(), ids=BAD)
+def test_bad_audio_is_a_row_with_a_reason_beside_the_good_ones(
+    make: Callable[[Corpus], object], reason: str, corpus: Corpus
+) -> None:
+    make(corpus)
+    rows = corpus.index(max_duration_s=5)
+    assert (rows["bad"]["status"], rows["bad"]["reason"]) == ("quarantined", reason)
+    assert rows["good"]["status"] == "ok"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a file that exists and fails to read, for root too")
+def test_a_file_that_cannot_be_opened_is_a_row_without_a_hash(corpus: Corpus) -> None:
+    (corpus.folder / "bad.wav").symlink_to("/proc/self/mem")
+    bad = corpus.index()["bad"]
+    assert (bad["status"], bad["reason"]) == ("quarantined", "unreadable: the file cannot be opened")
+    assert (bad["sha256"], bad["duration_s"]) == (None, None)
+
+
+def test_durations_at_the_limits_are_taken(corpus: Corpus) -> None:
+    corpus.add("short.wav", NOISE_1_S[:4_800])
+    rows = corpus.index(min_duration_s=0.3, max_duration_s=1)
+    assert {row["status"] for row in rows.values()} == {"ok"}
+
+
+def test_when_nothing_is_usable_the_table_is_written_and_says_why(corpus: Corpus) -> None:
+    corpus.index(min_duration_s=2)
+    with pytest.raises(ClipsError, match=r"all 1 clips are quarantined: 1 × too short: 1\.0 s"):
+        read_usable_clips(corpus.out)
+
+
+def test_what_was_measured_is_looked_up_by_its_content(corpus: Corpus) -> None:
+    corpus.index()
+    facts = pl.read_parquet(corpus.facts)
+    facts.with_columns(duration_s=pl.lit(7.5)).write_parquet(corpus.facts)
+    assert corpus.index()["good"]["duration_s"] == 7.5
+
+
+def state_of(path: Path) -> tuple[int, int]:
+    return path.stat().st_ino, path.stat().st_mtime_ns
+
+
+def test_a_second_run_measures_nothing_and_gives_the_same_bytes(corpus: Corpus) -> None:
+    corpus.add("bad.wav", np.zeros(0))
+    corpus.index()
+    before, content = state_of(corpus.facts), corpus.out.read_bytes()
+    corpus.index()
+    assert state_of(corpus.facts) == before
+    assert corpus.out.read_bytes() == content
+
+
+def test_renamed_copied_and_touched_files_are_not_measured_again(corpus: Corpus) -> None:
+    corpus.add("other.wav", NOISE_1_S[::-1])
+    corpus.index()
+    before = state_of(corpus.facts)
+    (corpus.folder / "other.wav").rename(corpus.folder / "renamed.wav")
+    shutil.copy(corpus.folder / "good.wav", corpus.folder / "copy.wav")
+    os.utime(corpus.folder / "good.wav", (1, 1))
+    assert list(corpus.index()) == ["copy", "good", "renamed"]
+    assert state_of(corpus.facts) == before
+
+
+def test_a_new_recording_is_measured_and_the_others_are_looked_up(corpus: Corpus) -> None:
+    corpus.index()
+    known = pl.read_parquet(corpus.facts).with_columns(duration_s=pl.lit(7.5))
+    known.write_parquet(corpus.facts)
+    corpus.add("new.wav", NOISE_1_S[:8_000])
+    rows = corpus.index()
+    assert {name: row["duration_s"] for name, row in rows.items()} == {"good": 7.5, "new": 0.5}
+
+
+def test_an_edited_recording_is_measured_again(corpus: Corpus) -> None:
+    corpus.index()
+    corpus.add("good.wav", NOISE_1_S[:8_000])
+    assert corpus.index()["good"]["duration_s"] == 0.5
+
+
+def test_other_limits_need_no_new_measurement(corpus: Corpus) -> None:
+    corpus.index()
+    before = state_of(corpus.facts)
+    assert corpus.index(min_duration_s=2)["good"]["reason"] == "too short: 1.0 s, at least 2 s are needed"
+    assert state_of(corpus.facts) == before
+
+
+def test_damaged_facts_are_measured_again(corpus: Corpus) -> None:
+    rows = corpus.index()
+    corpus.facts.write_bytes(b"no Parquet")
+    assert corpus.index() == rows
+
+
+def test_the_same_audio_under_two_names_is_two_rows_and_measured_once(corpus: Corpus) -> None:
+    shutil.copy(corpus.folder / "good.wav", corpus.folder / "copy.wav")
+    rows = corpus.index()
+    assert rows["good"] | {"clip_id": "copy", "path": "copy.wav"} == rows["copy"]
+    assert pl.read_parquet(corpus.facts).height == 1
+
+
+def test_a_file_that_the_manifest_names_twice_is_two_rows_in_every_run(corpus: Corpus) -> None:
+    for _ in range(2):
+        rows = corpus.index("path,clip_id\ngood.wav,x\ngood.wav,y\n")
+        assert rows["x"] | {"clip_id": "y"} == rows["y"]
+
+
+def test_a_refused_manifest_leaves_the_table_as_it_was(corpus: Corpus) -> None:
+    corpus.index()
+    content = corpus.out.read_bytes()
+    with pytest.raises(ClipsError, match="1 of 1 files are not in"):
+        corpus.index("path\nmissing.wav\n")
+    assert corpus.out.read_bytes() == content
