@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 import flows.quiet  # noqa: F401
+from flows.interrupt import EXIT_CODE, prompt_interrupt
 from tasks.contracts.errors import MifuseError
 
 
@@ -19,15 +20,13 @@ class _Commands(click.Group):
 
     def invoke(self, context: click.Context) -> None:
         try:
-            super().invoke(context)
+            with prompt_interrupt():
+                super().invoke(context)
         except MifuseError as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(error.exit_code)
         except KeyboardInterrupt:
-            click.echo(
-                "interrupted: everything that was finished or paid for is kept; the same command goes on.", err=True
-            )
-            sys.exit(130)
+            sys.exit(EXIT_CODE)
 
     def list_commands(self, context: click.Context) -> list[str]:
         return list(self.commands)  # in the order in which they are used, not of the alphabet

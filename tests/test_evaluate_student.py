@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +45,29 @@ def trained(make_small_run: Callable[..., SmallRun], tmp_path_factory: pytest.Te
 CLASSES = ["angry", "happy", "neutral", "sad"]
 
 
-def evaluate(of: Evaluated, out: Path) -> tuple[dict[str, Any], pl.DataFrame]:
-    """What is in `metrics.json` and `predictions.parquet`."""
-    evaluate_student.fn("small", CLASSES, ["lalm", "classifier"], "classifier", of, out)
-    predictions = read_table(out / "predictions.parquet", predictions_schema(CLASSES))
-    return json.loads((out / "metrics.json").read_text()), predictions
+@dataclass(frozen=True)
+class Written:
+    """What the stage returned and wrote."""
+
+    told: dict[str, Any]
+    folder: Path
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        return json.loads((self.folder / "metrics.json").read_text())
+
+    @property
+    def predictions(self) -> pl.DataFrame:
+        return read_table(self.folder / "predictions.parquet", predictions_schema(CLASSES))
+
+
+def evaluate(of: Evaluated, out: Path) -> Written:
+    return Written(evaluate_student.fn("small", CLASSES, ["lalm", "classifier"], "classifier", of, out), out)
+
+
+@pytest.fixture(scope="module")
+def written(trained: Evaluated, tmp_path_factory: pytest.TempPathFactory) -> Written:
+    return evaluate(trained, tmp_path_factory.mktemp("written"))
 
 
 def gold_of(of: Evaluated) -> dict[str, str]:
@@ -64,60 +82,56 @@ def ua_by_hand(gold: dict[str, str], named: dict[str, str | None]) -> float:
     return sum(recalls) / len(recalls)
 
 
-def test_it_writes_three_files_and_counts(trained: Evaluated, tmp_path: Path) -> None:
-    told = evaluate_student.fn("small", CLASSES, ["lalm", "classifier"], "classifier", trained, tmp_path)
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["metrics.json", "predictions.parquet", "report.html"]
-    assert told == {"clips": 16, "with_gold": 16, "gold_of_other_classes": 0}
+def test_it_writes_three_files_and_counts(written: Written) -> None:
+    assert {file.name for file in written.folder.iterdir()} == {"metrics.json", "predictions.parquet", "report.html"}
+    assert written.told == {"clips": 16, "with_gold": 16, "gold_of_other_classes": 0}
 
 
-def test_all_systems_are_scored_over_the_same_clips(trained: Evaluated, tmp_path: Path) -> None:
-    metrics, _ = evaluate(trained, tmp_path)
-    assert metrics.keys() == {"source", "lalm", "fused", "student", "oracle"}
-    for scores in metrics.values():
+def test_all_systems_are_scored_over_the_same_clips(written: Written) -> None:
+    assert written.metrics.keys() == {"source", "lalm", "fused", "student", "oracle"}
+    for scores in written.metrics.values():
         assert scores["n"] == 16
         for name in ("ua", "wa", "macro_f1", "ece", "coverage"):
             assert 0 <= scores[name] <= 1
 
 
-def test_the_students_scores_are_those_of_its_predictions(trained: Evaluated, tmp_path: Path) -> None:
-    metrics, predictions = evaluate(trained, tmp_path)
-    gold, named = gold_of(trained), dict(predictions.select("clip_id", pl.col("label").cast(pl.String)).iter_rows())
-    assert metrics["student"]["ua"] == pytest.approx(ua_by_hand(gold, named))
-    assert metrics["student"]["wa"] == pytest.approx(np.mean([named[clip_id] == gold[clip_id] for clip_id in gold]))
+def test_the_students_scores_are_those_of_its_predictions(trained: Evaluated, written: Written) -> None:
+    labels = written.predictions.select("clip_id", pl.col("label").cast(pl.String))
+    gold, named, scores = gold_of(trained), dict(labels.iter_rows()), written.metrics["student"]
+    assert scores["ua"] == pytest.approx(ua_by_hand(gold, named))
+    assert scores["wa"] == pytest.approx(np.mean([named[clip_id] == gold[clip_id] for clip_id in gold]))
 
 
 @pytest.mark.parametrize(
     ("row", "column"), [("lalm", "lalm_label"), ("source", "classifier_label"), ("fused", "label")]
 )
-def test_a_teachers_scores_are_those_of_its_labels(trained: Evaluated, tmp_path: Path, row: str, column: str) -> None:
-    metrics, _ = evaluate(trained, tmp_path)
+def test_a_teachers_scores_are_those_of_its_labels(trained: Evaluated, written: Written, row: str, column: str) -> None:
     labels = pl.read_parquet(trained.pseudo_labels).select("clip_id", pl.col(column).cast(pl.String))
-    assert metrics[row]["ua"] == pytest.approx(ua_by_hand(gold_of(trained), dict(labels.iter_rows())))
+    assert written.metrics[row]["ua"] == pytest.approx(ua_by_hand(gold_of(trained), dict(labels.iter_rows())))
 
 
-def test_clips_without_an_answer_count_as_wrong_for_the_lalm(trained: Evaluated, tmp_path: Path) -> None:
+def test_clips_without_an_answer_count_as_wrong_for_the_lalm(written: Written) -> None:
     """Two of sixteen; the clip with one answer of five has an answer, though its MI is unknown."""
-    lalm = evaluate(trained, tmp_path)[0]["lalm"]
+    lalm = written.metrics["lalm"]
     assert lalm["coverage"] == 14 / 16
     unanswered = {label: row[-1] for label, row in zip(CLASSES, lalm["confusion"], strict=True)}
     assert unanswered == {"angry": 1, "happy": 1, "neutral": 0, "sad": 0}
     assert lalm["recall"]["angry"] <= 3 / 4
 
 
-def test_the_others_answer_for_every_clip(trained: Evaluated, tmp_path: Path) -> None:
-    metrics, predictions = evaluate(trained, tmp_path)
-    assert [metrics[name]["coverage"] for name in ("source", "fused", "student")] == [1, 1, 1]
-    assert predictions["clip_id"].to_list() == sorted(gold_of(trained))
+def test_the_others_answer_for_every_clip(trained: Evaluated, written: Written) -> None:
+    assert [written.metrics[name]["coverage"] for name in ("source", "fused", "student")] == [1, 1, 1]
+    assert written.predictions["clip_id"].to_list() == sorted(gold_of(trained))
 
 
-def test_predictions_are_the_students_answers_without_dropout(trained: Evaluated, tmp_path: Path) -> None:
-    _, predictions = evaluate(trained, tmp_path)
+def test_predictions_are_the_students_answers_without_dropout(trained: Evaluated, written: Written) -> None:
     rows = pl.read_parquet(trained.clips).select("sha256", "path").iter_rows()
     files = [AudioFile(sha256, trained.folder / path, 1.0) for sha256, path in rows]
     probs_NC, _ = predict_files(trained.student, files, trained.features)
-    np.testing.assert_allclose(predictions.select(p_columns(CLASSES)), probs_NC, atol=1e-6)
-    assert predictions["label"].cast(pl.String).to_list() == [CLASSES[i] for i in probs_NC.argmax(axis=1)]
-    np.testing.assert_array_equal(predictions["confidence"], predictions.select(p_columns(CLASSES)).max_horizontal())
+    found = written.predictions
+    np.testing.assert_allclose(found.select(p_columns(CLASSES)), probs_NC, atol=1e-6)
+    assert found["label"].cast(pl.String).to_list() == [CLASSES[i] for i in probs_NC.argmax(axis=1)]
+    np.testing.assert_array_equal(found["confidence"], found.select(pl.max_horizontal(p_columns(CLASSES))).to_series())
 
 
 def test_a_student_with_its_classes_in_another_order_predicts_the_same(
@@ -129,21 +143,19 @@ def test_a_student_with_its_classes_in_another_order_predicts_the_same(
         student = Path(shutil.copytree(classifier, tmp_path / classifier.name))
         shutil.copy(trained.student / "curves.parquet", student)
         found.append(evaluate(replace(trained, student=student), tmp_path / f"{classifier.name}-evaluated"))
-    (metrics, predictions), (turned_metrics, turned) = found
-    np.testing.assert_allclose(turned.select(p_columns(CLASSES)), predictions.select(p_columns(CLASSES)), atol=1e-6)
-    assert turned_metrics["student"]["confusion"] == metrics["student"]["confusion"]
+    plain, turned = (written.predictions.select(p_columns(CLASSES)) for written in found)
+    np.testing.assert_allclose(turned, plain, atol=1e-6)
+    assert found[0].metrics["student"]["confusion"] == found[1].metrics["student"]["confusion"]
 
 
-def test_the_same_run_gives_the_same_bytes(trained: Evaluated, tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        evaluate(trained, tmp_path / name)
+def test_the_same_run_gives_the_same_bytes(trained: Evaluated, written: Written, tmp_path: Path) -> None:
+    again = evaluate(trained, tmp_path)
     for file in ("predictions.parquet", "metrics.json"):
-        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+        assert (again.folder / file).read_bytes() == (written.folder / file).read_bytes()
 
 
-def test_the_report_stands_alone_and_names_the_pipeline(trained: Evaluated, tmp_path: Path) -> None:
-    evaluate(trained, tmp_path)
-    report = (tmp_path / "report.html").read_text(encoding="utf-8")
+def test_the_report_stands_alone_and_names_the_pipeline(written: Written) -> None:
+    report = (written.folder / "report.html").read_text(encoding="utf-8")
     assert "small" in report
     assert "<link" not in report
     assert 'src="http' not in report

@@ -178,6 +178,10 @@ def test_a_teacher_that_said_nothing_does_not_disagree(fuse_one: Callable[..., d
     assert fuse_one([None] * 3, SHAKY)["agreement"] is True
 
 
+def test_teachers_that_all_said_nothing_do_not_agree(fuse_one: Callable[..., dict[str, Any]]) -> None:
+    assert fuse_one([None] * 3, [None] * 3)["agreement"] is False
+
+
 def test_a_clip_that_no_teacher_can_judge_is_left_without_a_label(fuse_one: Callable[..., dict[str, Any]]) -> None:
     row = fuse_one([None] * 3, [None, None, SURE_OF_SAD[0]])
     unlabelled = ["label", "confidence", "margin", *p_columns(CLASSES)]

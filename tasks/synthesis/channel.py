@@ -10,6 +10,8 @@ from scipy.signal import butter, fftconvolve, sosfilt
 
 from tasks.synthesis.voice import SAMPLE_RATE_HZ
 
+MOST = 0.9  # full scale is 1; resampling to and fro overshoots
+
 Array = NDArray[np.float64]
 
 
@@ -48,7 +50,7 @@ def record(wave_S: Array, level_db: float, channel: Channel, rng: np.random.Gene
     noise_S = _room_noise(len(heard_S), rng) * 10 ** ((channel.level_dbfs + channel.noise_db) / 20)
     band = butter(2, [channel.low_hz, channel.high_hz], "bandpass", fs=SAMPLE_RATE_HZ, output="sos")
     recorded_S = sosfilt(band, heard_S + noise_S)
-    return recorded_S / (1 + recorded_S**4) ** 0.25  # a limiter: bends above -6 dBFS, never reaches 0
+    return recorded_S / (1 + (recorded_S / MOST) ** 4) ** 0.25  # a limiter: bends above half of MOST, never reaches it
 
 
 def _active_rms(wave_S: Array) -> float:

@@ -52,7 +52,7 @@ CUES: Mapping[str, Manner] = {
 
 # From clip to clip, whatever the emotion: words, mood of the day, distance to the microphone.
 SPREAD = Manner(
-    pitch_st=0.8, log_range=0.12, log_rate=0.06, level_db=1.2, dynamics_db=0.6, effort=0.035, breath=0.008,
+    pitch_st=0.8, log_range=0.12, log_rate=0.06, level_db=2.0, dynamics_db=0.6, effort=0.035, breath=0.008,
     log_jitter=0.15, creak=0.03, declination_st_s=0.4, final_st=0.8, log_attack=0.12, log_articulation=0.06,
     smile=0.01, pauses=0.08,
 )  # fmt: skip

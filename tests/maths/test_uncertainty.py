@@ -114,6 +114,11 @@ def test_mutual_information_by_hand() -> None:
     assert mutual_information(np.array([[[0.9, 0.1], [0.1, 0.9]]]))[0] == pytest.approx(0.6931 - 0.3251, abs=1e-4)
 
 
+def test_rounding_does_not_make_mutual_information_negative() -> None:
+    """Written naively, these seven equal draws have -2e-16 nats."""
+    assert mutual_information(np.tile([0.1, 0.2, 0.3, 0.4], (1, 7, 1)))[0] >= 0
+
+
 def test_doubt_that_all_draws_share_is_no_disagreement() -> None:
     assert mutual_information(np.full((1, 5, 4), 0.25))[0] == pytest.approx(0, abs=EXACT)
 

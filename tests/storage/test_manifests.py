@@ -74,6 +74,11 @@ def test_a_jsonl_in_emobox_form_works_as_it_is(corpus: Corpus) -> None:
     assert told == [("Ses01F_0", "a.flac", "happy", None), ("Ses01F_1", "b.wav", "angry", "Hm.")]
 
 
+def test_our_own_names_win_over_emoboxs_in_one_manifest(corpus: Corpus) -> None:
+    row = corpus.list(corpus.manifest("m.csv", "path,wav,clip_id,key\na.flac,nowhere.wav,x,y\n"))[0]
+    assert (row["clip_id"], row["path"]) == ("x", "a.flac")
+
+
 def test_a_parquet_manifest_gives_what_the_csv_gives(corpus: Corpus) -> None:
     content = "path,clip_id,label,speaker\na.flac,1,sad,3\nb.wav,2,,4\n"
     csv = corpus.manifest("m.csv", content)
