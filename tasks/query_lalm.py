@@ -14,7 +14,7 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.asking.engine import Engine, Job, Outcome
 from tasks.asking.money import Budget, price_list
-from tasks.asking.provider import Question
+from tasks.asking.provider import Question, QuestionRejectedError
 from tasks.asking.reading import UnparsableError, read_distribution
 from tasks.contracts.errors import ProviderError, QuotaError, SettingsError
 from tasks.contracts.progress import progress_bar
@@ -119,7 +119,12 @@ def _jobs(missing: list[Wanted], folder: Path, teacher: PaidTeacher) -> Iterator
         path = folder / want.clip["path"]
 
         def read(path: Path = path, draw: int = want.draw) -> Question:
-            return Question(path.read_bytes(), MIME_TYPES[path.suffix.lower()], draw)
+            if path.suffix.lower() not in MIME_TYPES:
+                raise QuestionRejectedError(f'{path.name}: no known ending, "{path.suffix}"', for_all=False)
+            try:
+                return Question(path.read_bytes(), MIME_TYPES[path.suffix.lower()], draw)
+            except OSError as error:
+                raise QuestionRejectedError(f"{path.name}: cannot be read ({error.strerror})", for_all=False) from error
 
         audio_tokens = round(want.clip["duration_s"] * AUDIO_TOKENS_PER_S)
         yield Job(want.key, read, audio_tokens, _prompt_tokens(teacher))

@@ -65,6 +65,8 @@ class Engine:
         self._limiter = RateLimiter(limits, self._clock)
         self._outcome = Outcome()
         self._given_up_in_a_row = 0
+        self._under_way = 0
+        self._call_ended = asyncio.Event()
 
     async def ask_all(self, jobs: Iterable[Job]) -> Outcome:
         """Asks in the order of `jobs`. Never raises for a question: see the outcome."""
@@ -79,10 +81,21 @@ class Engine:
             if self._outcome.stopped:
                 return
             reserved_usd = self._most_usd(job)
-            if not self._budget.reserve(reserved_usd):
-                self._stop(f"the budget of ${self._budget.ceiling_usd:g} is spent", out_of_money=True)
+            if not await self._reserve(reserved_usd):
                 return
             await self._settled(self._ask(job), job, reserved_usd)
+
+    async def _reserve(self, usd: float) -> bool:
+        """Waits while calls under way may cost less than they could; stops the run when there are none."""
+        while not self._budget.reserve(usd):
+            if not self._under_way:
+                self._stop(f"the budget of ${self._budget.ceiling_usd:g} is spent", out_of_money=True)
+            if self._outcome.stopped:
+                return False
+            self._call_ended.clear()
+            await self._call_ended.wait()
+        self._under_way += 1
+        return True
 
     async def _settled(self, asking: Awaitable[tuple[Answer, float]], job: Job, reserved_usd: float) -> None:
         paid_usd = 0.0
@@ -105,6 +118,8 @@ class Engine:
                 self._stop(f"the provider is out: {_OUT_AFTER} questions in a row got no answer, the last: {error}")
         finally:
             self._budget.settle(reserved_usd, paid_usd)
+            self._under_way -= 1
+            self._call_ended.set()
 
     async def _ask(self, job: Job) -> tuple[Answer, float]:
         question = job.read()

@@ -28,7 +28,7 @@ class Channel:
 
 
 STUDIO = Channel(level_dbfs=-27, low_hz=70, high_hz=7000, noise_db=-42, reverberation_s=0.2, reverberant_share=0.04)
-PHONE = Channel(level_dbfs=-22, low_hz=300, high_hz=3400, noise_db=-32, reverberation_s=0.45, reverberant_share=0.35)
+PHONE = Channel(level_dbfs=-23, low_hz=300, high_hz=3400, noise_db=-32, reverberation_s=0.45, reverberant_share=0.35)
 
 
 def vary(channel: Channel, rng: np.random.Generator) -> Channel:

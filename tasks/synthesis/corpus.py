@@ -42,12 +42,12 @@ class Domain:
 # Actors press and breathe; in everyday talk melody, tempo and loudness carry more. Corpora differ in this as much as
 # in their rooms, and no re-standardising of features undoes it.
 EVERYDAY = {
-    "pitch_st": 1.4, "log_range": 1.3, "log_rate": 1.5, "level_db": 1.5, "log_attack": 1.4, "final_st": 1.5,
+    "pitch_st": 1.4, "log_range": 1.3, "log_rate": 1.5, "level_db": 1.2, "log_attack": 1.4, "final_st": 1.5,
     "effort": 0.5, "breath": 0.5, "creak": 0.5,
 }  # fmt: skip
 
 DOMAINS: dict[DomainName, Domain] = {
-    "source": Domain(0, STUDIO, 0.0, 5.4, (1.35, 0.25), {}, 16_000, (".flac",)),
+    "source": Domain(0, STUDIO, 0.0, 5.4, (1.45, 0.25), {}, 16_000, (".flac",)),
     "target": Domain(1, PHONE, 3.0, 6.5, (1.05, 0.25), EVERYDAY, 12_000, (".flac", ".wav")),
 }
 
@@ -104,7 +104,7 @@ def make_speaker(name: str, is_woman: bool, domain: Domain, rng: np.random.Gener
         level_db=1.5 * rng.standard_normal(),
         log_jitter=0.2 * rng.standard_normal(),
     )
-    style = {cue: domain.style.get(cue, 1.0) * rng.normal(1.0, 0.2) for cue in CUE_NAMES}
+    style = {cue: domain.style.get(cue, 1.0) * rng.normal(1.0, 0.18) for cue in CUE_NAMES}
     rate_hz = domain.rate_hz * float(np.exp(0.08 * rng.standard_normal()))
     return Speaker(name, pitch_st, (1.16 if is_woman else 1.0) * (1 - 0.03 * size), rate_hz, habit, style)
 

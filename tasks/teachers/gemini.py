@@ -29,7 +29,9 @@ class GeminiSettings(PaidTeacherSettings):
     @contextmanager
     def connect(self, classes: Sequence[str]) -> Iterator[Provider]:
         """See `PaidTeacher`. `GOOGLE_GEMINI_BASE_URL` redirects the calls, to `mifuse lalm-server` for example."""
-        key = next((os.environ[name] for name in _KEYS if os.environ.get(name)), None)
+        key = next((key for name in _KEYS if (key := os.environ.get(name, "").strip())), None)
+        if key and not (key.isascii() and key.isprintable()):  # the HTTP library's own complaint would show the key
+            raise KeyMissingError(f"{self.model}: the API key holds characters that no key has, such as a line's end.")
         if key is None:
             raise KeyMissingError(
                 f"{self.model}: no API key. Set {' or '.join(_KEYS)}, or use `kind: simulated` to try without one."

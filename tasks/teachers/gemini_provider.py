@@ -38,7 +38,12 @@ class GeminiProvider:
 
     def __init__(self, asks: _Asks, classes: Sequence[str], key: str, base_url: str | None) -> None:
         # The SDK's connections belong to the event loop that opens them, so the client is made at the first question.
-        self._options = types.HttpOptions(base_url=base_url, timeout=int(asks.limits.timeout_s * 1000))
+        self._options = types.HttpOptions(
+            base_url=base_url,
+            timeout=int(asks.limits.timeout_s * 1000),
+            # A base URL of ours is a server on this machine: not to be looked for behind the environment's proxy.
+            async_client_args={"trust_env": False} if base_url else None,
+        )
         self._key = key
         self._client: genai.Client | None = None
         self._asks = asks
@@ -50,7 +55,8 @@ class GeminiProvider:
         if len(question.audio) > _INLINE_BYTES_AT_MOST:
             size_mb = len(question.audio) / 1e6
             raise QuestionRejectedError(f"the audio has {size_mb:.0f} MB; 14 MB can be sent inline", for_all=False)
-        self._client = self._client or genai.Client(api_key=self._key, http_options=self._options)
+        # vertexai=False: else GOOGLE_GENAI_USE_VERTEXAI, set for other work, sends the key to another service.
+        self._client = self._client or genai.Client(vertexai=False, api_key=self._key, http_options=self._options)
         contents: Any = [types.Part.from_bytes(data=question.audio, mime_type=question.mime_type), self._prompt]
         try:
             reply = await self._client.aio.models.generate_content(
@@ -81,11 +87,14 @@ class GeminiProvider:
 
 def _answer(reply: types.GenerateContentResponse) -> Answer:
     candidate = reply.candidates[0] if reply.candidates else None
+    if not (candidate or reply.prompt_feedback or reply.usage_metadata):  # a broken proxy's 200
+        raise TryAgainError("the reply holds neither an answer nor a reason")
     parts = (candidate.content.parts or []) if candidate and candidate.content else []
     usage = reply.usage_metadata or types.GenerateContentResponseUsageMetadata()
     output = (usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0)
     return Answer(
-        text="".join(part.text or "" for part in parts if not part.thought),
+        # JSON can hold half a character, where an answer was cut; no file can.
+        text="".join(part.text or "" for part in parts if not part.thought).encode("utf-8", "replace").decode(),
         refusal=_refusal(reply, candidate),
         model_version=reply.model_version,
         input_tokens=usage.prompt_token_count,

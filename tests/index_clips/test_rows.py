@@ -1,65 +1,16 @@
-"""The stage `index_clips` on real files: every recording is a row, and each content is measured once."""
+"""Every recording is a row of `clips.parquet`; bad audio is a row with a reason."""
 
 import hashlib
-import os
-import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import polars as pl
 import pytest
 
 from tasks.contracts.errors import ClipsError
-from tasks.contracts.tables import clips_schema
-from tasks.index_clips import index_clips
-from tasks.storage.clips import ClipsSettings, read_usable_clips
-from tasks.storage.tables import read_table
-
-NOISE_1_S = np.random.default_rng(0).uniform(-0.3, 0.3, 16_000)
-
-
-@dataclass
-class Corpus:
-    """An audio folder, and where the stage remembers and writes."""
-
-    root: Path
-    write_samples: Callable[..., Path]
-    stats: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def folder(self) -> Path:
-        return self.root / "audio"
-
-    @property
-    def facts(self) -> Path:
-        return self.root / "cache" / "facts.parquet"
-
-    @property
-    def out(self) -> Path:
-        return self.root / "clips.parquet"
-
-    def add(self, name: str, samples: np.ndarray = NOISE_1_S, **how: Any) -> Path:
-        return self.write_samples(self.folder / name, samples, **how)
-
-    def index(self, manifest: str | None = None, **settings: Any) -> dict[str, dict[str, Any]]:
-        """The table's rows by clip id."""
-        if manifest is not None:
-            (self.root / "m.csv").write_text(manifest)
-            settings["manifest"] = self.root / "m.csv"
-        hashes = self.root / "cache" / "hashes.parquet"
-        self.stats = index_clips.fn(ClipsSettings(folder=self.folder, **settings), hashes, self.facts, self.out)
-        return {row["clip_id"]: row for row in read_table(self.out, clips_schema()).to_dicts()}
-
-
-@pytest.fixture
-def corpus(tmp_path: Path, write_samples: Callable[..., Path]) -> Corpus:
-    corpus = Corpus(tmp_path, write_samples)
-    corpus.add("good.wav")
-    return corpus
+from tasks.storage.clips import read_usable_clips
+from tests.index_clips.conftest import NOISE_1_S, Corpus
 
 
 def test_a_usable_clip_is_told_column_by_column(corpus: Corpus) -> None:
@@ -150,72 +101,6 @@ def test_when_nothing_is_usable_the_table_is_written_and_says_why(corpus: Corpus
     corpus.index(min_duration_s=2)
     with pytest.raises(ClipsError, match=r"all 1 clips are quarantined: 1 × too short: 1\.0 s"):
         read_usable_clips(corpus.out)
-
-
-def test_what_was_measured_is_looked_up_by_its_content(corpus: Corpus) -> None:
-    corpus.index()
-    facts = pl.read_parquet(corpus.facts)
-    facts.with_columns(duration_s=pl.lit(7.5)).write_parquet(corpus.facts)
-    assert corpus.index()["good"]["duration_s"] == 7.5
-
-
-def state_of(path: Path) -> tuple[int, int]:
-    return path.stat().st_ino, path.stat().st_mtime_ns
-
-
-def test_a_second_run_measures_nothing_and_gives_the_same_bytes(corpus: Corpus) -> None:
-    corpus.add("bad.wav", np.zeros(0))
-    corpus.index()
-    before, content = state_of(corpus.facts), corpus.out.read_bytes()
-    corpus.index()
-    assert state_of(corpus.facts) == before
-    assert corpus.out.read_bytes() == content
-
-
-def test_renamed_copied_and_touched_files_are_not_measured_again(corpus: Corpus) -> None:
-    corpus.add("other.wav", NOISE_1_S[::-1])
-    corpus.index()
-    before = state_of(corpus.facts)
-    (corpus.folder / "other.wav").rename(corpus.folder / "renamed.wav")
-    shutil.copy(corpus.folder / "good.wav", corpus.folder / "copy.wav")
-    os.utime(corpus.folder / "good.wav", (1, 1))
-    assert list(corpus.index()) == ["copy", "good", "renamed"]
-    assert state_of(corpus.facts) == before
-
-
-def test_a_new_recording_is_measured_and_the_others_are_looked_up(corpus: Corpus) -> None:
-    corpus.index()
-    known = pl.read_parquet(corpus.facts).with_columns(duration_s=pl.lit(7.5))
-    known.write_parquet(corpus.facts)
-    corpus.add("new.wav", NOISE_1_S[:8_000])
-    rows = corpus.index()
-    assert {name: row["duration_s"] for name, row in rows.items()} == {"good": 7.5, "new": 0.5}
-
-
-def test_an_edited_recording_is_measured_again(corpus: Corpus) -> None:
-    corpus.index()
-    corpus.add("good.wav", NOISE_1_S[:8_000])
-    assert corpus.index()["good"]["duration_s"] == 0.5
-
-
-def test_other_limits_need_no_new_measurement(corpus: Corpus) -> None:
-    corpus.index()
-    before = state_of(corpus.facts)
-    assert corpus.index(min_duration_s=2)["good"]["reason"] == "too short: 1.0 s, at least 2 s are needed"
-    assert state_of(corpus.facts) == before
-
-
-def test_damaged_facts_are_measured_again(corpus: Corpus) -> None:
-    rows = corpus.index()
-    corpus.facts.write_bytes(b"no Parquet")
-    assert corpus.index() == rows
-
-
-def test_the_same_audio_under_two_names_is_two_rows_and_measured_once(corpus: Corpus) -> None:
-    shutil.copy(corpus.folder / "good.wav", corpus.folder / "copy.wav")
-    rows = corpus.index()
-    assert rows["good"] | {"clip_id": "copy", "path": "copy.wav"} == rows["copy"]
-    assert pl.read_parquet(corpus.facts).height == 1
 
 
 def test_a_file_that_the_manifest_names_twice_is_two_rows_in_every_run(corpus: Corpus) -> None:
