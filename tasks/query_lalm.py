@@ -127,7 +127,7 @@ def _jobs(missing: list[Wanted], folder: Path, teacher: PaidTeacher) -> Iterator
                 raise QuestionRejectedError(f"{path.name}: cannot be read ({error.strerror})", for_all=False) from error
 
         audio_tokens = round(want.clip["duration_s"] * AUDIO_TOKENS_PER_S)
-        yield Job(want.key, read, audio_tokens, _prompt_tokens(teacher))
+        yield Job(want.key, read, audio_tokens, _prompt_tokens(teacher), teacher.max_output_tokens)
 
 
 def _prompt_tokens(teacher: PaidTeacher) -> int:

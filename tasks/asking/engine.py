@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from tasks.asking.limits import Clock, LimitSettings, RateLimiter, RealClock
-from tasks.asking.money import OUTPUT_TOKENS_AT_MOST, Budget, Price
+from tasks.asking.money import Budget, Price
 from tasks.asking.provider import Answer, DailyQuotaError, Provider, Question, QuestionRejectedError, TryAgainError
 from tasks.storage.answers import StoredAnswer
 
@@ -28,6 +28,7 @@ class Job:
     read: Callable[[], Question]
     audio_tokens: int
     text_tokens: int
+    output_tokens: int  # at most
 
     @property
     def tokens(self) -> int:
@@ -148,7 +149,7 @@ class Engine:
     def _most_usd(self, job: Job) -> float:
         if self._price is None:
             return 0.0
-        return self._price.estimate(job.audio_tokens, job.text_tokens, OUTPUT_TOKENS_AT_MOST)
+        return self._price.estimate(job.audio_tokens, job.text_tokens, job.output_tokens)
 
     def _stored(self, answer: Answer, latency_s: float) -> StoredAnswer:
         return StoredAnswer(

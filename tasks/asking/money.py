@@ -10,8 +10,6 @@ import yaml
 
 from tasks.asking.provider import Answer
 
-OUTPUT_TOKENS_AT_MOST = 1024  # sent as the limit of each call; an answer takes about 40
-
 
 @dataclass(frozen=True)
 class Price:

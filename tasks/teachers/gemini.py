@@ -21,9 +21,23 @@ class GeminiSettings(PaidTeacherSettings):
     model: str = "gemini-2.5-flash"
     seed: int | None = None  # draw k is sent seed + k; None sends none, as the paper does
 
+    @property
+    def is_thinking_off(self) -> bool:
+        """2.5 Flash thinks by default, which is paid as output and which the question does not need.
+
+        Other models differ in what they allow, so they keep their own default.
+        """
+        return self.model.startswith("gemini-2.5-flash")
+
+    @property
+    def max_output_tokens(self) -> int:
+        """Thoughts count as output: a model that thinks would be cut off before its answer."""
+        return 1024 if self.is_thinking_off else 8192
+
     def asked(self, classes: Sequence[str]) -> dict[str, Any]:
         """See `PaidTeacher`."""
-        sampling = {"temperature": self.temperature, "seed": self.seed}
+        output = {"max_output_tokens": self.max_output_tokens, "thinking": "off" if self.is_thinking_off else "default"}
+        sampling = {"temperature": self.temperature, "seed": self.seed} | output
         return what_is_asked(self.kind, self.model, sampling, self.prompt, classes)
 
     @contextmanager

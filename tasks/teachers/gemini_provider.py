@@ -11,13 +11,13 @@ from google import genai
 from google.genai import errors, types
 
 from tasks.asking.limits import LimitSettings
-from tasks.asking.money import OUTPUT_TOKENS_AT_MOST
 from tasks.asking.provider import Answer, DailyQuotaError, Question, QuestionRejectedError, TryAgainError
 from tasks.asking.reading import answer_schema
 from tasks.teachers.prompts import prompt_text
 
 _INLINE_BYTES_AT_MOST = 14_000_000  # 20 MB per request in all, and base64 adds a third
 _FINISHED = {"STOP", "MAX_TOKENS"}
+_TOLD_AT_MOST = 300
 
 
 class _Asks(Protocol):
@@ -31,6 +31,10 @@ class _Asks(Protocol):
     def prompt(self) -> str: ...
     @property
     def limits(self) -> LimitSettings: ...
+    @property
+    def is_thinking_off(self) -> bool: ...
+    @property
+    def max_output_tokens(self) -> int: ...
 
 
 class GeminiProvider:
@@ -64,24 +68,23 @@ class GeminiProvider:
             )
         except errors.APIError as error:
             raise _meaning(error) from error
+        except httpx2.TimeoutException as error:
+            raise TryAgainError(f"no answer within {self._asks.limits.timeout_s:g} s") from error
         except (httpx2.TransportError, OSError) as error:
-            raise TryAgainError(f"{type(error).__name__}: {error}") from error
+            raise TryAgainError(f"{type(error).__name__}: {error}".rstrip(": ")) from error
         except ValueError as error:  # a body that is cut off or no JSON
             raise TryAgainError(f"the reply could not be read: {error}") from error
         return _answer(reply)
 
     def _config(self, draw: int) -> types.GenerateContentConfig:
         asks = self._asks
-        # 2.5 Flash thinks by default, which is paid as output; the paper's question needs none. Other models differ
-        # in what they allow, so they keep their default.
-        thinks_little = asks.model.startswith("gemini-2.5-flash")
         return types.GenerateContentConfig(
             temperature=asks.temperature,
             seed=None if asks.seed is None else asks.seed + draw,
-            max_output_tokens=OUTPUT_TOKENS_AT_MOST,
+            max_output_tokens=asks.max_output_tokens,
             response_mime_type="application/json",
             response_json_schema=self._schema,
-            thinking_config=types.ThinkingConfig(thinking_budget=0) if thinks_little else None,
+            thinking_config=types.ThinkingConfig(thinking_budget=0) if asks.is_thinking_off else None,
         )
 
 
@@ -113,7 +116,8 @@ def _refusal(reply: types.GenerateContentResponse, candidate: types.Candidate | 
 def _meaning(error: errors.APIError) -> Exception:
     """Which of the engine's three errors this is."""
     details = _details(error)
-    text = f"{error.code} {error.status or ''} {error.message or ''}".strip()
+    told = " ".join(f"{error.code} {error.status or ''} {error.message or ''}".split()).rstrip(".")
+    text = told if len(told) <= _TOLD_AT_MOST else f"{told[:_TOLD_AT_MOST]}…"  # a proxy's error can be a whole page
     if error.code == 429:
         quotas = str([detail.get("violations") for detail in details])
         if "PerDay" in quotas:

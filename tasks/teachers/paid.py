@@ -32,6 +32,11 @@ class PaidTeacherSettings(Settings):
     limits: LimitSettings = Field(default=LimitSettings(), json_schema_extra=OPERATIONAL)
     max_cost_usd: float | None = Field(default=None, gt=0, json_schema_extra=OPERATIONAL)
 
+    @property
+    def max_output_tokens(self) -> int:
+        """The limit of each call, and what its cost is reserved for; an answer takes about 40."""
+        return 1024
+
 
 class PaidTeacher(Protocol):
     """What the stage `query_lalm` relies on."""
@@ -48,6 +53,8 @@ class PaidTeacher(Protocol):
     def limits(self) -> LimitSettings: ...
     @property
     def max_cost_usd(self) -> float | None: ...
+    @property
+    def max_output_tokens(self) -> int: ...
 
     def asked(self, classes: Sequence[str]) -> dict[str, Any]:
         """Everything that decides an answer, besides the audio and the number of the draw: a part of its key."""

@@ -25,6 +25,11 @@ class SimulatedSettings(PaidTeacherSettings):
     )
 
     @property
+    def is_thinking_off(self) -> bool:
+        """It has no thoughts."""
+        return True
+
+    @property
     def model(self) -> str:
         """What the loopback server calls itself."""
         return "simulated-prosody-1"

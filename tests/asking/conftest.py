@@ -102,7 +102,7 @@ class Run:
             self.read.append(number)
             return Question(b"audio", "audio/flac", number)
 
-        return Job(f"q{number}", read, audio_tokens=100, text_tokens=50)
+        return Job(f"q{number}", read, audio_tokens=100, text_tokens=50, output_tokens=1024)
 
 
 def make_run(
