@@ -11,16 +11,17 @@ from flows.settings import PipelineSettings
 from tasks.contracts.stages import CODE_VERSIONS, Node, Read
 from tasks.contracts.tables import p_columns
 from tasks.networks.config import check_classes, check_encoder, read_config
+from tasks.storage.clips import ClipsSettings
 from tasks.storage.file_hashes import hash_files
 from tasks.storage.files import sha256_of_file, sha256_of_json
 from tasks.storage.manifests import list_clips
 from tasks.teachers import PaidSettings
 
 
-def nodes_of(pipeline: PipelineSettings, cache: Path) -> list[Node]:
-    """All nodes of the pipeline, each after those it reads from."""
-    teachers = [_teacher_node(pipeline, name, cache) for name in pipeline.teachers]
-    return [_index(pipeline, cache), *teachers, _fuse(pipeline), _train(pipeline), _evaluate(pipeline)]
+def nodes_of(name: str, pipeline: PipelineSettings, cache: Path) -> list[Node]:
+    """All nodes of the pipeline with this name, each after those it reads from."""
+    teachers = [_teacher_node(pipeline, teacher, cache) for teacher in pipeline.teachers]
+    return [_index(pipeline, cache), *teachers, _fuse(name, pipeline), _train(pipeline), _evaluate(name, pipeline)]
 
 
 def teacher_node(pipeline: PipelineSettings, name: str) -> str:
@@ -48,7 +49,7 @@ def _index(pipeline: PipelineSettings, cache: Path) -> Node:
 
     def found() -> dict[str, str | None]:
         paths = list_clips(clips.folder, clips.manifest, clips.labels)["path"].to_list()
-        hashes = hash_files(clips.folder, paths, hash_memory(cache, clips.folder))
+        hashes = hash_files(clips.folder, paths, hash_memory(cache, clips))
         return dict(zip(paths, hashes, strict=True))
 
     def outside() -> dict[str, str]:
@@ -76,9 +77,9 @@ def _clip_changes(table: Path, found: dict[str, str | None]) -> str | None:
     return f"clips: {told}" if told else None
 
 
-def hash_memory(cache: Path, folder: Path) -> Path:
-    """Where the hashes of this folder's files are remembered."""
-    return cache / "audio" / f"hashes-{sha256_of_json(str(folder))[:16]}.parquet"
+def hash_memory(cache: Path, clips: ClipsSettings) -> Path:
+    """Where the hashes of these files are remembered."""
+    return cache / "audio" / f"hashes-{sha256_of_json([str(clips.folder), str(clips.manifest)])[:16]}.parquet"
 
 
 def facts_memory(cache: Path) -> Path:
@@ -108,8 +109,9 @@ def _classifier(pipeline: PipelineSettings) -> dict[str, str]:
     return {"classifier": sha256_of_json([weights, config.model_dump(mode="json", exclude={"encoder"})])}
 
 
-def _fuse(pipeline: PipelineSettings) -> Node:
+def _fuse(name: str, pipeline: PipelineSettings) -> Node:
     settings = {"fuse": pipeline.fuse.fingerprint(), "classes": pipeline.classes, "teachers": list(pipeline.teachers)}
+    settings["pipeline"] = name  # printed in the file: not shared with a pipeline of another name
     reads = (
         _clips("clip_id", "path", "duration_s", "status"),
         *(_draws(pipeline, teacher) for teacher in pipeline.teachers),
@@ -128,7 +130,7 @@ def _train(pipeline: PipelineSettings) -> Node:
     return Node("train_student", "train_student", settings, tuple(reads), ("student",), lambda: _classifier(pipeline))
 
 
-def _evaluate(pipeline: PipelineSettings) -> Node:
+def _evaluate(name: str, pipeline: PipelineSettings) -> Node:
     gold = pipeline.evaluate.gold
     reads = (
         _clips("clip_id", "path", "duration_s", "status", "reason", "gold_label"),
@@ -136,7 +138,7 @@ def _evaluate(pipeline: PipelineSettings) -> Node:
         Read("train_student", "student"),
     )
     writes = ("metrics.json", "predictions.parquet", "report.html")
-    settings = {"classes": pipeline.classes, "teachers": list(pipeline.teachers)}
+    settings = {"classes": pipeline.classes, "teachers": list(pipeline.teachers), "pipeline": name}
     return Node(
         "evaluate_student",
         "evaluate_student",

@@ -10,6 +10,7 @@ from prefect import flow
 
 from flows.place import Place, open_place
 from tasks import fuse_labels as stage
+from tasks.storage.draws import model_versions
 
 
 @flow(name="fuse_labels")
@@ -35,8 +36,10 @@ def _metadata(place: Place) -> dict[str, str]:
     """What the table's file says of itself; plain text, so that any Parquet reader shows it."""
     settings = place.settings
     return {
+        "pipeline": place.name,
         "classes": json.dumps(settings.classes),
         "rule": json.dumps(settings.fuse.fingerprint()),
         "teachers": json.dumps({name: teacher.fingerprint() for name, teacher in settings.teachers.items()}),
+        "model_versions": json.dumps({name: model_versions(path) for name, path in place.draws().items()}),
         "stage_fingerprint": place.verdict("fuse_labels").fingerprint or "",
     }

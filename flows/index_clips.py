@@ -19,7 +19,7 @@ def index_clips(pipeline: str, pipelines: str, cache: str) -> dict[str, Any]:
     clips = place.settings.clips
 
     def work(out: Path, _: Path) -> dict[str, Any]:
-        memory = hash_memory(place.cache, clips.folder)
+        memory = hash_memory(place.cache, clips)
         return stage.index_clips(clips, memory, facts_memory(place.cache), out / "clips.parquet")
 
     return place.perform("index_clips", work)

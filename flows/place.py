@@ -33,7 +33,7 @@ class Place:
 
     @property
     def nodes(self) -> list[Node]:
-        return nodes_of(self.settings, self.cache)
+        return nodes_of(self.name, self.settings, self.cache)
 
     def shared(self, folder: str) -> Path:
         """A folder of the cache that all pipelines share."""

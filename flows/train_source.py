@@ -57,7 +57,7 @@ def _labelled_clips(place: Place, source: SourceSettings) -> pl.DataFrame:
     """The usable source clips whose label is one of the pipeline's classes."""
     table = place.shared("work") / f"source-{place.name}.parquet"
     facts = facts_memory(place.cache)
-    index_clips.index_clips(source.clips, hash_memory(place.cache, source.clips.folder), facts, table)
+    index_clips.index_clips(source.clips, hash_memory(place.cache, source.clips), facts, table)
     clips = each_audio_once(read_usable_clips(table))
     classes = place.settings.classes
     labelled = clips.filter(pl.col("gold_label").is_in(classes))

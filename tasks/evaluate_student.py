@@ -21,6 +21,7 @@ from tasks.evaluation.report import ReportData, render_report
 from tasks.evaluation.summary import summarise
 from tasks.evaluation.systems import FUSED, STUDENT
 from tasks.networks.predict import predict_files
+from tasks.storage.draws import model_versions
 from tasks.storage.files import write_json
 from tasks.storage.manifests import read_rows
 from tasks.storage.tables import read_table, write_table
@@ -95,8 +96,7 @@ def evaluate_student(
 
 def _versions(draws: dict[str, Path]) -> dict[str, str]:
     """What answered, and the packages that decide numbers."""
-    answered = {name: pl.read_parquet(path, columns=["model_version"])["model_version"] for name, path in draws.items()}
-    models = {name: ", ".join(sorted(set(column.drop_nulls()))) for name, column in answered.items()}
+    models = {name: ", ".join(model_versions(path)) for name, path in draws.items()}
     return models | {package: version(package) for package in ("mifuse", "torch", "transformers", "polars")}
 
 

@@ -48,7 +48,9 @@ class FittedMutualInformation:
         mi_NT = stack([self._mi(teacher) for teacher in draws])
         xp = array_namespace(mi_NT)
         known_NT = ~xp.isnan(mi_NT)
-        score_NT = xp.exp(-xp.where(known_NT, mi_NT, xp.zeros_like(mi_NT)) / self.temperature)
+        least_N1 = xp.min(xp.where(known_NT, mi_NT, xp.full_like(mi_NT, xp.inf)), axis=1)[:, None]
+        excess_NT = xp.where(known_NT, mi_NT - least_N1, xp.zeros_like(mi_NT))  # so that exp never gives 0 for all
+        score_NT = xp.exp(-excess_NT / self.temperature)
         return normalise(score_NT, known_NT)
 
     def _mi(self, teacher: Draws) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -55,7 +56,13 @@ class AnswerStore:
     """A mapping from `answer_key` to `StoredAnswer` in a folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._cache = diskcache.Cache(str(make_folder(folder)), disk=_NoPickleDisk, eviction_policy="none")
+        try:
+            self._cache = diskcache.Cache(str(make_folder(folder)), disk=_NoPickleDisk, eviction_policy="none")
+        except sqlite3.DatabaseError as error:
+            raise CacheError(
+                f"{folder}: the answer cache cannot be opened ({error}). Restore the folder, or move it away: then its "
+                "answers are paid for again."
+            ) from error
 
     def __enter__(self) -> AnswerStore:
         return self

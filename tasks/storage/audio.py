@@ -24,6 +24,7 @@ MIME_TYPES = {
 _BLOCK_FRAMES = 1 << 18
 _SILENCE = 1e-6
 _SILENCE_DBFS = -120.0
+_OGG_PAGE_BYTES = 27 + 255 + 255 * 255
 _MISSING_S = 0.25  # an MP3's frame count may be off by its encoder's delay
 
 
@@ -65,6 +66,8 @@ def _open(source: Path | bytes) -> io.BytesIO | str:
 def measure_audio(path: Path) -> AudioFacts:
     """Reads the file to its end in blocks, so that hours of audio need no memory, and notes what is wrong with it."""
     try:
+        if not path.stat().st_size:
+            return AudioFacts(0.0, 0, 0, _SILENCE_DBFS, "empty: the file holds no byte")
         with soundfile.SoundFile(str(path)) as file:
             return _measured(file, path)
     except (soundfile.LibsndfileError, OSError) as error:
@@ -92,25 +95,41 @@ def _problem(frames: int, promised: int, rms: float, rate_hz: int, path: Path) -
         return "empty: the file holds no sample"
     if not np.isfinite(rms):
         return "not finite: the file holds NaN or infinite samples"
-    missing_s = max((promised - frames) / rate_hz, _wav_bytes_missing(path) / 2 / rate_hz)
-    if missing_s > _MISSING_S:
+    missing_s = max((promised - frames) / rate_hz, _missing_share(path) * frames / rate_hz)
+    if missing_s > _MISSING_S or _ends_inside_an_ogg_page(path):
         return f"truncated: {frames / rate_hz:.2f} s could be read, the header promises more"
     return None
 
 
-def _wav_bytes_missing(path: Path) -> int:
-    """How far a WAV's data chunk reaches past the end of the file; libsndfile hides that. 0 where it cannot be told."""
+def _ends_inside_an_ogg_page(path: Path) -> bool:
+    """Is the last page of an Ogg file cut off? libsndfile then says that the stream was never longer."""
+    with path.open("rb") as file:
+        if file.read(4) != b"OggS":
+            return False
+        file.seek(max(0, path.stat().st_size - _OGG_PAGE_BYTES))
+        last = file.read()
+    last = last[last.rfind(b"OggS") :]
+    return len(last) < 27 + last[26] + sum(last[27 : 27 + last[26]]) if len(last) > 26 else True
+
+
+def _missing_share(path: Path) -> float:
+    """How much of a WAV's data chunk lies past the end of the file, relative to what is there; libsndfile hides that.
+
+    0 where it cannot be told.
+    """
     with path.open("rb") as file:
         if file.read(4) != b"RIFF" or file.seek(12) != 12:
             return 0
         while len(head := file.read(8)) == 8:
             size = int.from_bytes(head[4:], "little")
             if head[:4] == b"data":
-                is_known = size not in (0, 0xFFFFFFFF)  # a writer to a pipe cannot know the size
-                return max(0, file.tell() + size - path.stat().st_size) if is_known else 0
+                is_known = 0 < size < 0x7FFFF000  # a writer to a pipe cannot know the size: ffmpeg and sox put these
+                there = path.stat().st_size - file.tell()
+                return max(0.0, size / there - 1) if is_known and there > 0 else 0.0
             file.seek(size + size % 2, io.SEEK_CUR)
     return 0
 
 
 def _short(error: Exception) -> str:
-    return str(error).split(": ", 1)[-1].rstrip(".")
+    text = str(error).split(": ", 1)[-1].rstrip(".")
+    return "Format not recognised" if text.startswith("File does not exist") else text

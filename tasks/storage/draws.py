@@ -39,3 +39,8 @@ def read_draws(
     probs_NKC[at] = answered.select(p_columns(classes)).to_numpy()
     valid_NK[at] = True
     return probs_NKC, valid_NK
+
+
+def model_versions(path: Path) -> list[str]:
+    """Who gave the answers in a table of draws, by their own word."""
+    return sorted(set(pl.read_parquet(path, columns=["model_version"])["model_version"].drop_nulls()))

@@ -35,6 +35,8 @@ class FeatureStore:
         """Shape (N, L, D), in the order of `sha256s`."""
         wanted = pl.DataFrame({"sha256": list(sha256s)}).with_row_index("order")
         found = [pl.read_parquet(shard).join(wanted, on="sha256", how="inner") for shard in self._shards()]
+        if not found:
+            raise KeyError(f"{len(sha256s)} of {len(sha256s)} clips have no stored features")
         rows = pl.concat(found).unique("order", keep="first", maintain_order=True).sort("order")
         if rows.height != len(sha256s):
             raise KeyError(f"{len(sha256s) - rows.height} of {len(sha256s)} clips have no stored features")

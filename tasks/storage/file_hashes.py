@@ -25,13 +25,15 @@ def hash_files(folder: Path, paths: Sequence[str], memory: Path, *, deep: bool =
         [(path, *_stat(folder / path)) for path in paths], dict(list(_SCHEMA.items())[:3]), orient="row"
     )
     known = pl.DataFrame(schema=_SCHEMA) if deep else _remembered(memory)
+    rows = rows.unique("path", keep="first", maintain_order=True)
     rows = rows.join(known, on=["path", "size", "mtime_ns"], how="left", maintain_order="left")
     hashes = [sha256 or _hash(folder / path) for path, sha256 in rows.select("path", "sha256").iter_rows()]
     rows = rows.with_columns(sha256=pl.Series(hashes, dtype=pl.String))
     if not rows.equals(known):
         with replacing(memory) as temporary:
             rows.write_parquet(temporary)
-    return hashes
+    found = dict(zip(rows["path"], hashes, strict=True))
+    return [found[path] for path in paths]
 
 
 def _stat(path: Path) -> tuple[int, int]:

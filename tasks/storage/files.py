@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,9 +19,7 @@ from tasks.contracts.errors import CacheError
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` to write to; renamed onto it when the block ends without an error."""
     make_folder(path.parent)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex}")  # not mkstemp: its files are for their owner alone
     try:
         yield temporary
         _flush_to_disk(temporary)

@@ -89,7 +89,10 @@ def _completed(rows: pl.DataFrame, labels: Mapping[str, str]) -> pl.DataFrame:
 def _check_ids(rows: pl.DataFrame, where: str) -> None:
     twice = rows.filter(pl.col("clip_id").is_duplicated())["clip_id"].unique().sort()
     if len(twice):
-        raise ClipsError(f"{where}: {len(twice)} clip ids occur more than once: {_some(twice)}. Make clip_id unique.")
+        raise ClipsError(
+            f"{where}: {len(twice)} clip ids occur more than once: {_some(twice)}. Make clip_id unique; without a "
+            "manifest it is the path without its ending."
+        )
     if rows["clip_id"].null_count():
         raise ClipsError(f"{where}: {rows['clip_id'].null_count()} rows have no clip_id.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
+import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,9 @@ class ResultStore:
     def begin(self, node: Node) -> Path:
         """A folder to write the outputs to."""
         parent = make_folder(self._store / node.stage)
-        return Path(tempfile.mkdtemp(prefix=".unfinished-", dir=parent))
+        folder = parent / f".unfinished-{uuid.uuid4().hex}"  # not mkdtemp: its folders are for their owner alone
+        folder.mkdir()
+        return folder
 
     def finish(self, node: Node, written: Path, record: Record) -> None:
         """Moves the outputs to their place, then writes the record, then shows both."""

@@ -139,7 +139,7 @@ def test_limits_prices_and_paths_do_not_enter_what_a_result_depends_on(tmp_path:
     def fingerprints(**lalm: Any) -> list[Any]:
         teachers = SETTINGS["teachers"] | {"lalm": {"kind": "gemini"} | lalm}
         settings = read_pipelines(write(tmp_path, teachers=teachers))["calls"]
-        return [node.settings for node in nodes_of(settings, tmp_path)]
+        return [node.settings for node in nodes_of("calls", settings, tmp_path)]
 
     limits = {"concurrency": 2, "requests_per_minute": 5}
     assert fingerprints() == fingerprints(limits=limits, max_cost_usd=3, min_answered=0.5)
