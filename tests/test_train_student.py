@@ -94,11 +94,13 @@ def test_the_same_settings_give_the_same_bytes_and_another_seed_others(small_run
     assert first["model.safetensors"] != other["model.safetensors"]
 
 
+@pytest.mark.parametrize("refresh", ["never", "step"])
 def test_a_classifier_with_its_classes_in_another_order_teaches_the_same(
-    small_run: SmallRun, reordered_classifier: Path, tmp_path: Path
+    small_run: SmallRun, reordered_classifier: Path, tmp_path: Path, refresh: str
 ) -> None:
-    small_run.train(tmp_path / "a")
-    small_run.train(tmp_path / "b", classifier=MCDropoutSettings(path=reordered_classifier))
+    student = SHORT.model_copy(update={"teacher_refresh": refresh})
+    small_run.train(tmp_path / "a", student=student)
+    small_run.train(tmp_path / "b", student=student, classifier=MCDropoutSettings(path=reordered_classifier))
     (first, classes), (other, turned) = (
         (head, config.classes) for head, config in (load_classifier(tmp_path / x / "student") for x in "ab")
     )

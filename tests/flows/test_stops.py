@@ -52,9 +52,9 @@ def test_a_daily_quota_ends_in_3_and_the_next_run_asks_only_the_rest(
 def test_a_spent_budget_ends_in_3(paid: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     with running_server() as server:
         point_at(server, monkeypatch)
-        result = paid.mifuse("run", "small", "--max-cost-usd", "0.02")
+        result = paid.mifuse("run", "small", "--max-cost-usd", "0.006")
         assert result.exit_code == 3
-        assert "the budget of $0.02 is spent" in result.output
+        assert "the budget of $0.006 is spent" in result.output
         assert 0 < server.answered < DRAWS
 
 
