@@ -122,6 +122,9 @@ def _gold(clips: Table, path: Path | None) -> Table:
         given = given.select(pl.col("clip_id").cast(pl.String), gold_label=pl.col("label").cast(pl.String))
         if given["clip_id"].is_duplicated().any():
             raise ClipsError(f"{path}: some clip_id occurs more than once; each clip has one gold label.")
+        if not given["clip_id"].is_in(clips["clip_id"].to_list()).any():
+            example = clips["clip_id"][0]
+            raise ClipsError(f'{path}: none of its rows names a clip by its clip_id, such as "{example}".')
         usable = usable.drop("gold_label").join(given, on="clip_id", how="left", maintain_order="left")
     return usable.select("clip_id", "gold_label").drop_nulls("gold_label")
 

@@ -17,4 +17,7 @@ def pick_device(device: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise CheckpointError(f'device "{device}": torch sees no GPU here. Use `device: auto` or `device: cpu`.')
-    return torch.device(device)
+    try:
+        return torch.device(device)
+    except RuntimeError as error:
+        raise CheckpointError(f'device "{device}": torch knows no such device. Use `auto`, `cpu` or `cuda`.') from error

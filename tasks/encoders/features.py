@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.contracts.errors import CheckpointError
 from tasks.contracts.progress import progress_bar
 from tasks.encoders import EncoderSettings
 from tasks.storage.audio import read_audio
@@ -86,4 +87,7 @@ def _write(store: FeatureStore, ready: list[tuple[str, NDArray[np.float32]]]) ->
 def _check_finite(features_NLD: NDArray[np.float32], batch: Sequence[AudioFile]) -> None:
     bad = [file.path for file, row_LD in zip(batch, features_NLD, strict=True) if not np.isfinite(row_LD).all()]
     if bad:
-        raise ValueError(f"{bad[0]}: the encoder gives numbers that are not finite ({len(bad)} of {len(batch)} clips)")
+        raise CheckpointError(
+            f"{bad[0]}: the encoder gives numbers that are not finite ({len(bad)} of {len(batch)} clips). Its weights "
+            "are damaged, or it does not bear half precision; what was computed before is kept."
+        )

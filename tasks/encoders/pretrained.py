@@ -8,6 +8,7 @@ import numpy as np
 import torch
 import transformers
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 
 from tasks.contracts.errors import CheckpointError
 from tasks.encoders.device import pick_device
@@ -29,8 +30,13 @@ class PretrainedEncoder:
             loaded = transformers.AutoModel.from_pretrained(
                 model, revision=revision, dtype=torch.float32, use_safetensors=True
             )
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise CheckpointError(f"{model}: cannot be loaded as a speech encoder: {error}") from error
+        if loaded.main_input_name != "input_values" and loaded.config.model_type != "whisper":
+            raise CheckpointError(
+                f"{model}: a model of type {loaded.config.model_type} does not hear waves. "
+                "Known: WavLM, HuBERT, wav2vec 2.0, data2vec-audio, Whisper."
+            )
         self._is_whisper = loaded.config.model_type == "whisper"
         self._model: Any = (loaded.get_encoder() if self._is_whisper else loaded).to(self._device).eval()
         layers = getattr(loaded.config, "encoder_layers", None) or loaded.config.num_hidden_layers

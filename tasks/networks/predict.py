@@ -22,11 +22,14 @@ def predict_files(
     """
     import torch
 
+    from tasks.maths.threads import one_thread
     from tasks.networks.folder import load_classifier
 
     check_encoder(read_config(student), student)
     head, config = load_classifier(student)
-    features_NLD = torch.from_numpy(features_of(files, config.encoder, features, device=device))
-    with torch.inference_mode():
-        probs_NC = head(features_NLD).double().softmax(dim=-1)
-    return probs_NC.numpy(), config.classes
+    # In the order of content: a matrix product's last bits depend on the row's place, and a name must not.
+    in_order = sorted(range(len(files)), key=lambda n: files[n].sha256)
+    features_NLD = features_of([files[n] for n in in_order], config.encoder, features, device=device)
+    with torch.inference_mode(), one_thread():
+        probs_NC = head(torch.from_numpy(features_NLD)).double().softmax(dim=-1).numpy()
+    return probs_NC[np.argsort(in_order)], config.classes

@@ -27,5 +27,5 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
         return None
     try:
         return Checkpoint(**torch.load(path, weights_only=True))
-    except (RuntimeError, EOFError, TypeError, pickle.UnpicklingError):  # cut off or of another version: start again
-        return None
+    except (OSError, RuntimeError, EOFError, TypeError, pickle.UnpicklingError):
+        return None  # cut off or of another version: start again

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -86,6 +87,8 @@ class Loop:
         teacher = cast(Head, self._teacher.module)
         masks = teacher.draw_masks(len(rows_B), self._data.classifier_draws, generator)
         probs_BKC = teacher(self._data.features_NLD[rows_B], masks).softmax(dim=-1)
+        if not torch.isfinite(probs_BKC).all():
+            raise TrainingError(self._not_finite("the moving teacher's draws are not finite"))
         fresh = Draws(probs_BKC, torch.ones(probs_BKC.shape[:2], dtype=torch.bool))
         draws = [
             fresh if fixed is None else Draws(fixed.probs_NKC[rows_B], fixed.valid_NK[rows_B])
@@ -98,14 +101,17 @@ class Loop:
     def _generator(self, stream: int, at: int | None = None) -> torch.Generator:
         """Random numbers that depend on seed, purpose and step only."""
         position = self.step if at is None else at
-        return torch.Generator().manual_seed(((self._settings.seed * 8 + stream) << 32) + position)
+        # Not seed << 32: torch's CPU generator takes the lower 32 bits of a seed and drops the others.
+        [state] = np.random.SeedSequence([self._settings.seed, stream, position]).generate_state(1)
+        return torch.Generator().manual_seed(int(state))
 
     def _check(self, loss: torch.Tensor) -> None:
         if not torch.isfinite(loss):
-            raise TrainingError(
-                f"the loss is {loss.item()} at step {self.step + 1}. Lower student.learning_rate "
-                f"(now {self._settings.learning_rate:g}); finished stages are kept."
-            )
+            raise TrainingError(self._not_finite(f"the loss is {loss.item()}"))
+
+    def _not_finite(self, found: str) -> str:
+        rate = self._settings.learning_rate
+        return f"{found} at step {self.step + 1}. Lower student.learning_rate (now {rate:g}); finished stages are kept."
 
     @torch.no_grad()
     def _note(
