@@ -124,7 +124,8 @@ def test_no_batch_that_reaches_the_encoder_is_longer_than_allowed(tmp_path: Path
 
 
 def test_a_number_that_is_not_finite_is_refused_with_the_files_name(tmp_path: Path, files: list[AudioFile]) -> None:
-    with pytest.raises(CheckpointError, match=r"/a\.wav: the encoder gives numbers that are not finite \(1 of 4 clips\)"):
+    told = r"/a\.wav: the encoder gives numbers that are not finite \(1 of 4 clips\)"
+    with pytest.raises(CheckpointError, match=told):
         features_of(files, SickSettings(), tmp_path / "f")
     assert feature_store(LogMelSettings(), tmp_path / "f").known() == set()
 
