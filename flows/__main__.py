@@ -63,7 +63,7 @@ def demo(where: tuple[Path, Path], seed: int) -> None:
     """
     from flows.demo import run_demo
 
-    run_demo(where[1], seed)
+    run_demo(*where, seed)
 
 
 @main.command()

@@ -10,6 +10,9 @@ from flows.place import Place
 from tasks.contracts.errors import SettingsError
 from tasks.contracts.stages import CODE_VERSIONS, Node
 
+# Counts that are told even when they are 0; of the others 0 is nothing to tell.
+_ALWAYS_TOLD = ("calls", "cost_usd", "quarantined")
+
 
 @dataclass(frozen=True)
 class Steps:
@@ -35,7 +38,7 @@ def tell_done(node: Node, stats: dict[str, Any], place: Place) -> None:
     """One line on standard output."""
     record = place.store.record_of(node)
     took = f"{record.took_s:.1f} s" if record else ""
-    told = ", ".join(f"{key.replace('_', ' ')} {_number(value)}" for key, value in stats.items())
+    told = ", ".join(_counted(key, value) for key, value in stats.items() if value or key in _ALWAYS_TOLD)
     _tell(node, f"{took:>8}   {told}")
 
 
@@ -48,5 +51,7 @@ def _tell(node: Node, text: str) -> None:
     print(f"  {node.name:<24} {text}", file=sys.stdout, flush=True)
 
 
-def _number(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
+def _counted(key: str, value: Any) -> str:
+    if key == "cost_usd":
+        return f"${value:.2f}"
+    return f"{key.replace('_', ' ')} {value:,}" if isinstance(value, int) else f"{key.replace('_', ' ')} {value}"
