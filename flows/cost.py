@@ -6,17 +6,20 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from flows.dag import facts_memory, hash_memory
 from flows.place import Place
 from tasks.asking.money import price_list
 from tasks.contracts.stages import Node
-from tasks.storage.answers import AnswerStore, answer_key
+from tasks.storage.answers import AnswerStore
 from tasks.storage.clips import each_audio_once, read_usable_clips
+from tasks.storage.file_hashes import hash_files
 from tasks.storage.manifests import list_clips
 from tasks.teachers import PaidSettings
-from tasks.teachers.paid import AUDIO_TOKENS_PER_S
+from tasks.teachers.wanted import prompt_tokens, wanted_draws
 
 _ANSWER_TOKENS = 40
-_SECONDS_PER_CLIP = 4.0  # where the clips have not been measured yet
+_SECONDS_PER_CLIP = 4.0  # where a clip has not been measured yet
+_NOTHING_MEASURED = pl.DataFrame(schema={"sha256": pl.String, "duration_s": pl.Float64})
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Estimate:
 
     def told(self) -> str:
         """One line."""
-        about = "" if self.measured else ", taking 4 s for each clip"
+        about = "" if self.measured else ", taking 4 s for each clip that is new"
         text = f"  {self.calls:,} new calls, about {self.input_tokens:,} input tokens, ${self.usd:.2f}{about}"
         if self.unpriced:
             text += f"; no price is known for {', '.join(self.unpriced)}"
@@ -48,7 +51,8 @@ class Estimate:
 def estimate_costs(place: Place, nodes: list[Node]) -> Estimate:
     """Of the paid teachers among the nodes."""
     teachers = {name: t for name, t in place.settings.paid.items() if any(n.name.endswith(f".{name}") for n in nodes)}
-    clips, measured = _clips(place) if teachers else (pl.DataFrame(), True)
+    index_is_stale = any(node.stage == "index_clips" for node in nodes)
+    clips, measured = _clips(place, index_is_stale=index_is_stale) if teachers else (pl.DataFrame(), True)
     parts = [_of_teacher(place, teacher, clips) for teacher in teachers.values()]
     ceilings = [teacher.max_cost_usd for teacher in teachers.values()]
     return Estimate(
@@ -65,28 +69,30 @@ def estimate_costs(place: Place, nodes: list[Node]) -> Estimate:
     )
 
 
-def _clips(place: Place) -> tuple[pl.DataFrame, bool]:
-    """sha256 and duration of each audio; unmeasured clips have no sha256 yet and count as new."""
-    table = place.shown("clips.parquet")
-    if table.is_file():
-        return each_audio_once(read_usable_clips(table)).select("sha256", "duration_s"), True
+def _clips(place: Place, *, index_is_stale: bool) -> tuple[pl.DataFrame, bool]:
+    """sha256, path and duration of each audio, and whether all durations are known.
+
+    A stale index does not know new clips, and they are what costs: then the folder itself is looked at.
+    """
+    if not index_is_stale:
+        return each_audio_once(read_usable_clips(place.shown("clips.parquet"))), True
     clips = place.settings.clips
     listed = list_clips(clips.folder, clips.manifest, clips.labels)
-    return listed.select(sha256=pl.col("path"), duration_s=pl.lit(_SECONDS_PER_CLIP)), False
+    hashes = hash_files(clips.folder, listed["path"].to_list(), hash_memory(place.cache, clips))
+    found = listed.with_columns(sha256=pl.Series(hashes, dtype=pl.String)).drop_nulls("sha256")
+    facts = facts_memory(place.cache)
+    known = pl.read_parquet(facts, columns=["sha256", "duration_s"]) if facts.is_file() else _NOTHING_MEASURED
+    rows = each_audio_once(found.join(known, on="sha256", how="left"))
+    return rows.with_columns(pl.col("duration_s").fill_null(_SECONDS_PER_CLIP)), not rows["duration_s"].null_count()
 
 
 def _of_teacher(place: Place, teacher: PaidSettings, clips: pl.DataFrame) -> tuple[int, float, float | None]:
     """New calls, their input tokens, and dollars (None without a price)."""
-    asked = teacher.asked(place.settings.classes)
-    text_tokens = len(str(asked["prompt"])) / 3 + 50
-    price = price_list().get(teacher.model)
-    calls, tokens, usd = 0, 0.0, 0.0
+    classes = place.settings.classes
     with AnswerStore(place.shared("answers")) as store:
-        for sha256, duration_s in clips.iter_rows():
-            keys = [answer_key(audio_sha256=sha256, asked=asked, draw=draw) for draw in range(teacher.draws)]
-            new = sum(key not in store for key in keys)
-            audio_tokens = duration_s * AUDIO_TOKENS_PER_S
-            calls += new
-            tokens += new * (audio_tokens + text_tokens)
-            usd += new * price.estimate(audio_tokens, text_tokens, _ANSWER_TOKENS) if price else 0.0
-    return calls, tokens, usd if price else None
+        new = [want for want in wanted_draws(clips, teacher, classes) if want.key not in store]
+    text_tokens, price = prompt_tokens(teacher, classes), price_list().get(teacher.model)
+    tokens = sum(want.audio_tokens + text_tokens for want in new)
+    if price is None:
+        return len(new), tokens, None
+    return len(new), tokens, sum(price.estimate(want.audio_tokens, text_tokens, _ANSWER_TOKENS) for want in new)

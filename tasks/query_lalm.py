@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +18,12 @@ from tasks.asking.reading import UnparsableError, read_distribution
 from tasks.contracts.errors import ProviderError, QuotaError, SettingsError
 from tasks.contracts.progress import progress_bar
 from tasks.contracts.tables import DRAW_STATUS, p_columns, paid_draws_schema
-from tasks.storage.answers import AnswerStore, StoredAnswer, answer_key
+from tasks.storage.answers import AnswerStore, StoredAnswer
 from tasks.storage.audio import MIME_TYPES
 from tasks.storage.clips import each_audio_once, read_usable_clips
 from tasks.storage.tables import write_table
-from tasks.teachers.paid import AUDIO_TOKENS_PER_S, PaidTeacher
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """One draw that the table needs."""
-
-    clip: dict[str, Any]  # a row of clips.parquet
-    draw: int
-    key: str
+from tasks.teachers.paid import PaidTeacher
+from tasks.teachers.wanted import Wanted, prompt_tokens, wanted_draws
 
 
 # NO_CACHE: answers are cached one by one; Prefect would pay for the whole batch again when one clip is added.
@@ -65,7 +56,7 @@ def query_lalm(
     """
     clips = read_usable_clips(clips_table)
     with AnswerStore(answers) as store:
-        wanted = wanted_draws(clips, teacher, classes)
+        wanted = wanted_draws(each_audio_once(clips), teacher, classes)
         missing = [want for want in wanted if want.key not in store]
         outcome = _ask(name, teacher, classes, missing, folder, store, max_cost_usd) if missing else Outcome()
         _check_stopped(name, teacher, outcome, len(missing))
@@ -73,16 +64,6 @@ def query_lalm(
     _check_answered(name, teacher, table, outcome)
     write_table(out, table, paid_draws_schema(classes))
     return _stats(table, outcome)
-
-
-def wanted_draws(clips: pl.DataFrame, teacher: PaidTeacher, classes: Sequence[str]) -> list[Wanted]:
-    """Each audio content once, each of its draws once."""
-    asked = teacher.asked(classes)
-    return [
-        Wanted(clip, draw, answer_key(audio_sha256=clip["sha256"], asked=asked, draw=draw))
-        for clip in each_audio_once(clips).select("sha256", "path", "duration_s").iter_rows(named=True)
-        for draw in range(teacher.draws)
-    ]
 
 
 def _ask(
@@ -110,13 +91,14 @@ def _ask(
 
         with teacher.connect(classes) as provider:
             engine = Engine(provider, teacher.limits, budget, price, keep)
-            return asyncio.run(engine.ask_all(_jobs(missing, folder, teacher)))
+            return asyncio.run(engine.ask_all(_jobs(missing, folder, teacher, classes)))
 
 
-def _jobs(missing: list[Wanted], folder: Path, teacher: PaidTeacher) -> Iterator[Job]:
+def _jobs(missing: list[Wanted], folder: Path, teacher: PaidTeacher, classes: list[str]) -> Iterator[Job]:
     """One job at a time: audio is read when its turn comes, so memory does not grow with the corpus."""
+    text_tokens = prompt_tokens(teacher, classes)
     for want in missing:
-        path = folder / want.clip["path"]
+        path = folder / want.path
 
         def read(path: Path = path, draw: int = want.draw) -> Question:
             if path.suffix.lower() not in MIME_TYPES:
@@ -126,12 +108,7 @@ def _jobs(missing: list[Wanted], folder: Path, teacher: PaidTeacher) -> Iterator
             except OSError as error:
                 raise QuestionRejectedError(f"{path.name}: cannot be read ({error.strerror})", for_all=False) from error
 
-        audio_tokens = round(want.clip["duration_s"] * AUDIO_TOKENS_PER_S)
-        yield Job(want.key, read, audio_tokens, _prompt_tokens(teacher), teacher.max_output_tokens)
-
-
-def _prompt_tokens(teacher: PaidTeacher) -> int:
-    return len(str(teacher.asked(["a"])["prompt"])) // 3 + 50  # about four letters a token, and the schema
+        yield Job(want.key, read, want.audio_tokens, text_tokens, teacher.max_output_tokens)
 
 
 def _check_stopped(name: str, teacher: PaidTeacher, outcome: Outcome, missing: int) -> None:
@@ -162,7 +139,7 @@ def _table(
 def _row(
     want: Wanted, answer: StoredAnswer | None, failed: dict[str, str], teacher: PaidTeacher, classes: list[str]
 ) -> dict[str, Any]:
-    row: dict[str, Any] = {"sha256": want.clip["sha256"], "draw": want.draw, "prompt_id": teacher.prompt}
+    row: dict[str, Any] = {"sha256": want.sha256, "draw": want.draw, "prompt_id": teacher.prompt}
     if answer is None:
         return row | {"status": "failed", "reason": failed.get(want.key, "no answer arrived")}
     row |= {"raw_answer": answer.text, "model_version": answer.model_version, "latency_s": answer.latency_s}

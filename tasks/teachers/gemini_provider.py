@@ -4,43 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 from google import genai
 from google.genai import errors, types
 
-from tasks.asking.limits import LimitSettings
 from tasks.asking.provider import Answer, DailyQuotaError, Question, QuestionRejectedError, TryAgainError
 from tasks.asking.reading import answer_schema
 from tasks.teachers.prompts import prompt_text
+
+if TYPE_CHECKING:
+    from tasks.teachers.gemini import GeminiSettings
+    from tasks.teachers.simulated import SimulatedSettings
 
 _INLINE_BYTES_AT_MOST = 14_000_000  # 20 MB per request in all, and base64 adds a third
 _FINISHED = {"STOP", "MAX_TOKENS"}
 _TOLD_AT_MOST = 300
 
 
-class _Asks(Protocol):
-    @property
-    def model(self) -> str: ...
-    @property
-    def temperature(self) -> float: ...
-    @property
-    def seed(self) -> int | None: ...
-    @property
-    def prompt(self) -> str: ...
-    @property
-    def limits(self) -> LimitSettings: ...
-    @property
-    def is_thinking_off(self) -> bool: ...
-    @property
-    def max_output_tokens(self) -> int: ...
-
-
 class GeminiProvider:
     """Keeps `asking.provider.Provider`."""
 
-    def __init__(self, asks: _Asks, classes: Sequence[str], key: str, base_url: str | None) -> None:
+    def __init__(
+        self, asks: GeminiSettings | SimulatedSettings, classes: Sequence[str], key: str, base_url: str | None
+    ) -> None:
         # The SDK's connections belong to the event loop that opens them, so the client is made at the first question.
         self._options = types.HttpOptions(
             base_url=base_url,

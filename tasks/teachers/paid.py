@@ -14,8 +14,6 @@ from tasks.asking.reading import answer_schema
 from tasks.contracts.settings import OPERATIONAL, Settings
 from tasks.teachers.prompts import prompt_text
 
-AUDIO_TOKENS_PER_S = 32  # Gemini's older pages say 32, its newer ones 25; the usage that comes back is what counts
-
 
 def _shipped_prompt(prompt_id: str) -> str:
     prompt_text(prompt_id, ["any"])

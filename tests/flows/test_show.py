@@ -142,3 +142,12 @@ def test_predict_refuses_a_folder_that_is_no_student(finished_project: Project, 
     result = finished_project.mifuse("predict", str(tmp_path), "x.wav")
     assert result.exit_code == 2
     assert "no classifier there" in result.output
+
+
+def test_plan_counts_clips_that_the_stale_index_does_not_know(project: Project) -> None:
+    import shutil
+
+    project.change(clips={"folder": "target"})
+    project.mifuse("run", "small")
+    shutil.copytree(project.folder / "source" / "audio", project.folder / "target" / "more")
+    assert "96 new calls" in project.mifuse("plan", "small").output
