@@ -11,7 +11,7 @@ from flows.place import Place, open_place
 from tasks import evaluate_student as stage
 
 
-@flow(name="evaluate_student")
+@flow(name="evaluate_student", flow_run_name="evaluate_student-{pipeline}")
 def evaluate_student(pipeline: str, pipelines: str, cache: str) -> dict[str, Any]:
     """Reads: pseudo-labels, `student/`, gold. Writes: `metrics.json`, `predictions.parquet`, `report.html`."""
     place = open_place(pipeline, Path(pipelines), Path(cache))

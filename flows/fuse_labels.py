@@ -13,7 +13,7 @@ from tasks import fuse_labels as stage
 from tasks.storage.draws import model_versions
 
 
-@flow(name="fuse_labels")
+@flow(name="fuse_labels", flow_run_name="fuse_labels-{pipeline}")
 def fuse_labels(pipeline: str, pipelines: str, cache: str) -> dict[str, Any]:
     """Reads: `clips.parquet`, all draws. Writes: `pseudo_labels.parquet`. Costs: seconds."""
     place = open_place(pipeline, Path(pipelines), Path(cache))

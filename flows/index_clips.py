@@ -12,7 +12,7 @@ from flows.place import open_place
 from tasks import index_clips as stage
 
 
-@flow(name="index_clips")
+@flow(name="index_clips", flow_run_name="index_clips-{pipeline}")
 def index_clips(pipeline: str, pipelines: str, cache: str) -> dict[str, Any]:
     """Reads: the audio folder and the manifest. Writes: `clips.parquet`. Costs: one decoding of each new file."""
     place = open_place(pipeline, Path(pipelines), Path(cache))

@@ -12,7 +12,7 @@ from flows.place import open_place
 from tasks import mc_dropout as stage
 
 
-@flow(name="mc_dropout")
+@flow(name="mc_dropout", flow_run_name="mc_dropout-{pipeline}-{teacher}")
 def mc_dropout(pipeline: str, pipelines: str, cache: str, teacher: str = "classifier") -> dict[str, Any]:
     """Reads: `clips.parquet`, audio, the classifier. Writes: `draws/<teacher>.parquet`. Costs: a pass per clip."""
     place = open_place(pipeline, Path(pipelines), Path(cache))

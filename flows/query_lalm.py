@@ -12,7 +12,7 @@ from flows.place import open_place
 from tasks import query_lalm as stage
 
 
-@flow(name="query_lalm")
+@flow(name="query_lalm", flow_run_name="query_lalm-{pipeline}-{teacher}")
 def query_lalm(
     pipeline: str, pipelines: str, cache: str, teacher: str = "lalm", max_cost_usd: float | None = None
 ) -> dict[str, Any]:

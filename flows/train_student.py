@@ -11,7 +11,7 @@ from flows.place import open_place
 from tasks import train_student as stage
 
 
-@flow(name="train_student")
+@flow(name="train_student", flow_run_name="train_student-{pipeline}")
 def train_student(pipeline: str, pipelines: str, cache: str) -> dict[str, Any]:
     """Reads: `pseudo_labels.parquet`, stored features, the classifier, draws. Writes: `student/`. Costs: minutes."""
     place = open_place(pipeline, Path(pipelines), Path(cache))

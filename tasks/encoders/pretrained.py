@@ -24,6 +24,7 @@ class PretrainedEncoder:
 
     def __init__(self, model: str, revision: str | None, device: str) -> None:
         self._device = pick_device(device)
+        transformers.utils.logging.disable_progress_bar()  # of loading a file; ours is of the clips
         try:
             self._extractor = transformers.AutoFeatureExtractor.from_pretrained(model, revision=revision)
             # float32: "auto" would load an fp16 checkpoint as fp16 on a CPU too
