@@ -31,8 +31,9 @@ class Manner:
 
 CUE_NAMES = tuple(field.name for field in fields(Manner))
 
-# Directions: Banse & Scherer 1996; Juslin & Laukka 2003; smile: Tartter 1980. Sizes: so that pitch, its range, rate and
-# brightness differ between the emotions about as much as they do in acted corpora.
+# Directions: Banse & Scherer 1996; Juslin & Laukka 2003; smile: Tartter 1980. Sizes: so that pitch, rate and brightness
+# differ between the emotions about as much as they do in acted corpora; anger's range is smaller than there, so that
+# the simulated LALM can tell it from joy.
 CUES: Mapping[str, Manner] = {
     "angry": Manner(
         pitch_st=3.5, log_range=0.0, log_rate=0.14, level_db=7, dynamics_db=3, effort=0.5, breath=-0.01, log_jitter=0.2,
