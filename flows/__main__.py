@@ -25,7 +25,7 @@ class _Commands(click.Group):
         except MifuseError as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(error.exit_code)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, click.Abort):
             sys.exit(EXIT_CODE)
 
     def list_commands(self, context: click.Context) -> list[str]:
@@ -170,9 +170,9 @@ def train_source(where: tuple[Path, Path], pipeline: str, force: bool) -> None:
 
     Reads `source:` in pipelines.yaml, writes the folder that the mc_dropout teacher's `path` names.
     """
-    from flows.run import show_prefect_wait
+    from flows.run import prepare_prefect
 
-    show_prefect_wait()
+    prepare_prefect()
     from flows.train_source import train_source as flow
 
     flow(pipeline, str(where[0]), str(where[1]), force)

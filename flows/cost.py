@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from flows.dag import facts_memory, hash_memory
+from flows.dag import facts_memory, hash_memory, teacher_node
+from flows.freshness import Verdict
 from flows.place import Place
 from tasks.asking.money import price_list
-from tasks.contracts.stages import Node
 from tasks.storage.answers import AnswerStore
+from tasks.storage.audio_facts import read_facts
 from tasks.storage.clips import each_audio_once, read_usable_clips
 from tasks.storage.file_hashes import hash_files
 from tasks.storage.manifests import list_clips
@@ -19,7 +20,6 @@ from tasks.teachers.wanted import prompt_tokens, wanted_draws
 
 _ANSWER_TOKENS = 40
 _SECONDS_PER_CLIP = 4.0  # where a clip has not been measured yet
-_NOTHING_MEASURED = pl.DataFrame(schema={"sha256": pl.String, "duration_s": pl.Float64})
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,14 @@ class Estimate:
     """New calls and what they would cost.
 
     Attributes:
+        asks: Teachers that would be asked at least once.
         unpriced: Models that the price list does not know; their calls are not in `usd`.
         ceiling_usd: The most that pipelines.yaml allows; None if some teacher has no ceiling.
         measured: Whether the clips' durations are known yet.
     """
 
     calls: int
+    asks: tuple[str, ...]
     input_tokens: int
     usd: float
     unpriced: tuple[str, ...]
@@ -48,15 +50,22 @@ class Estimate:
         return text
 
 
-def estimate_costs(place: Place, nodes: list[Node]) -> Estimate:
-    """Of the paid teachers among the nodes."""
-    teachers = {name: t for name, t in place.settings.paid.items() if any(n.name.endswith(f".{name}") for n in nodes)}
-    index_is_stale = any(node.stage == "index_clips" for node in nodes)
-    clips, measured = _clips(place, index_is_stale=index_is_stale) if teachers else (pl.DataFrame(), True)
+def estimate_costs(place: Place, verdicts: list[Verdict], stale: list[Verdict]) -> Estimate:
+    """Of the paid teachers among the stale nodes.
+
+    Args:
+        place: The pipeline.
+        verdicts: Of all nodes, in the order of the DAG.
+        stale: Of the nodes that would run.
+    """
+    names = {verdict.node.name for verdict in stale}
+    teachers = {name: t for name, t in place.settings.paid.items() if teacher_node(place.settings, name) in names}
+    clips, measured = _clips(place, verdicts[0]) if teachers else (pl.DataFrame(), True)
     parts = [_of_teacher(place, teacher, clips) for teacher in teachers.values()]
     ceilings = [teacher.max_cost_usd for teacher in teachers.values()]
     return Estimate(
         calls=sum(calls for calls, _, _ in parts),
+        asks=tuple(name for name, (calls, _, _) in zip(teachers, parts, strict=True) if calls),
         input_tokens=round(sum(tokens for _, tokens, _ in parts)),
         usd=sum(usd or 0.0 for _, _, usd in parts),
         unpriced=tuple(
@@ -69,19 +78,19 @@ def estimate_costs(place: Place, nodes: list[Node]) -> Estimate:
     )
 
 
-def _clips(place: Place, *, index_is_stale: bool) -> tuple[pl.DataFrame, bool]:
+def _clips(place: Place, index: Verdict) -> tuple[pl.DataFrame, bool]:
     """sha256, path and duration of each audio, and whether all durations are known.
 
     A stale index does not know new clips, and they are what costs: then the folder itself is looked at.
     """
-    if not index_is_stale:
-        return each_audio_once(read_usable_clips(place.shown("clips.parquet"))), True
+    if not index.needs_work and index.fingerprint is not None:
+        table = place.store.folder(index.node, index.fingerprint) / "clips.parquet"
+        return each_audio_once(read_usable_clips(table)), True
     clips = place.settings.clips
     listed = list_clips(clips.folder, clips.manifest, clips.labels)
     hashes = hash_files(clips.folder, listed["path"].to_list(), hash_memory(place.cache, clips))
     found = listed.with_columns(sha256=pl.Series(hashes, dtype=pl.String)).drop_nulls("sha256")
-    facts = facts_memory(place.cache)
-    known = pl.read_parquet(facts, columns=["sha256", "duration_s"]) if facts.is_file() else _NOTHING_MEASURED
+    known = read_facts(facts_memory(place.cache)).select("sha256", "duration_s")
     rows = each_audio_once(found.join(known, on="sha256", how="left"))
     return rows.with_columns(pl.col("duration_s").fill_null(_SECONDS_PER_CLIP)), not rows["duration_s"].null_count()
 

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from flows.settings import PipelineSettings
+from tasks.contracts.errors import ClipsError
 from tasks.contracts.stages import CODE_VERSIONS, Node, Read
 from tasks.contracts.tables import p_columns
 from tasks.networks.config import check_classes, check_encoder, read_config
@@ -18,10 +19,16 @@ from tasks.storage.manifests import list_clips
 from tasks.teachers import PaidSettings
 
 
-def nodes_of(name: str, pipeline: PipelineSettings, cache: Path) -> list[Node]:
-    """All nodes of the pipeline with this name, each after those it reads from."""
+def nodes_of(name: str, pipeline: PipelineSettings, cache: Path, *, deep: bool = False) -> list[Node]:
+    """All nodes of the pipeline with this name, each after those it reads from; `deep` hashes all audio again."""
     teachers = [_teacher_node(pipeline, teacher, cache) for teacher in pipeline.teachers]
-    return [_index(pipeline, cache), *teachers, _fuse(name, pipeline), _train(pipeline), _evaluate(name, pipeline)]
+    return [
+        _index(pipeline, cache, deep),
+        *teachers,
+        _fuse(name, pipeline),
+        _train(pipeline),
+        _evaluate(name, pipeline),
+    ]
 
 
 def teacher_node(pipeline: PipelineSettings, name: str) -> str:
@@ -44,17 +51,17 @@ def _draws(pipeline: PipelineSettings, teacher: str) -> Read:
     return Read(teacher_node(pipeline, teacher), draws_file(teacher), columns)
 
 
-def _index(pipeline: PipelineSettings, cache: Path) -> Node:
+def _index(pipeline: PipelineSettings, cache: Path, deep: bool) -> Node:
     clips = pipeline.clips
 
     def found() -> dict[str, str | None]:
         paths = list_clips(clips.folder, clips.manifest, clips.labels)["path"].to_list()
-        hashes = hash_files(clips.folder, paths, hash_memory(cache, clips))
+        hashes = hash_files(clips.folder, paths, hash_memory(cache, clips), deep=deep)
         return dict(zip(paths, hashes, strict=True))
 
     def outside() -> dict[str, str]:
-        manifest = {"manifest": sha256_of_file(clips.manifest)} if clips.manifest else {}
-        return {"clips": sha256_of_json(found())} | manifest
+        content = {"clips": sha256_of_json(found())}  # first: it says what is wrong with the folder or the manifest
+        return content | ({"manifest": sha256_of_file(clips.manifest)} if clips.manifest else {})
 
     def explain(name: str, shown: Path) -> str | None:
         return _clip_changes(shown / "clips.parquet", found()) if name == "clips" else None
@@ -132,18 +139,27 @@ def _train(pipeline: PipelineSettings) -> Node:
 
 def _evaluate(name: str, pipeline: PipelineSettings) -> Node:
     gold = pipeline.evaluate.gold
+
+    def outside() -> dict[str, str]:
+        if gold is None:
+            return {}
+        if not gold.is_file():
+            raise ClipsError(f"{gold}: no such file of gold labels. Set evaluate.gold, or take it away.")
+        return {"gold": sha256_of_file(gold)}
+
     reads = (
         _clips("clip_id", "path", "duration_s", "status", "reason", "gold_label"),
         Read("fuse_labels", "pseudo_labels.parquet"),
         Read("train_student", "student"),
     )
     writes = ("metrics.json", "predictions.parquet", "report.html")
-    settings = {"classes": pipeline.classes, "teachers": list(pipeline.teachers), "pipeline": name}
+    settings: dict[str, Any] = {"classes": pipeline.classes, "teachers": list(pipeline.teachers), "pipeline": name}
+    settings |= {"clips": {"labels": pipeline.clips.labels}}
     return Node(
         "evaluate_student",
         "evaluate_student",
         settings,
         reads,
         writes,
-        lambda: {"gold": sha256_of_file(gold)} if gold else {},
+        outside,
     )

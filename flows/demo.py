@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from flows.place import cache_folder
-from flows.run import RunOptions, run_stale, show_prefect_wait
+from flows.run import RunOptions, prepare_prefect, run_stale
 from flows.settings import read_pipelines
 from tasks.contracts.errors import SettingsError
 from tasks.storage.files import make_folder, write_json
@@ -29,9 +29,9 @@ def run_demo(own_pipelines: Path, cache: Path, seed: int) -> None:
     print("mifuse demo: two synthetic corpora, a simulated LALM on this machine; no key, no GPU, no download")
     pipelines = folder / "pipelines.yaml"
     pipelines.write_text(resources.files("flows").joinpath("demo.yaml").read_text(encoding="utf-8"), encoding="utf-8")
-    is_new = _make_corpora(folder / "corpus", seed)
-    if is_new or not (folder / "classifier" / "config.json").exists():
-        show_prefect_wait()
+    _make_corpora(folder / "corpus", seed)
+    if not (folder / "classifier" / "config.json").exists():
+        prepare_prefect()
         from flows.train_source import train_source
 
         train_source("demo", str(pipelines), str(cache), force=True)
@@ -52,15 +52,15 @@ def _where(own_pipelines: Path, pipelines: Path, cache: Path) -> str:
     return "" if is_the_same else needed
 
 
-def _make_corpora(folder: Path, seed: int) -> bool:
-    """Whether they were made now; made once per seed."""
+def _make_corpora(folder: Path, seed: int) -> None:
+    """Once per seed."""
     recipe = folder / "recipe.json"
     content = {"seed": seed, "version": _RECIPE_VERSION}
     if recipe.is_file() and json.loads(recipe.read_text(encoding="utf-8")) == content:
-        return False
+        return
     shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(folder.parent / "classifier", ignore_errors=True)  # of another corpus
     for domain in DOMAINS:
         make_corpus(folder / domain, domain, seed)
         print(f"  {'synthetic corpus':<24} {domain} → {folder / domain}", flush=True)
     write_json(recipe, content)
-    return True

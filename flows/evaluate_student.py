@@ -26,6 +26,7 @@ def evaluate_student(pipeline: str, pipelines: str, cache: str) -> dict[str, Any
             features=place.shared("features"),
             draws=place.draws(),
             gold=settings.evaluate.gold,
+            labels=settings.clips.labels,
             settings=settings.fingerprint(),
             costs=_costs(place),
         )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tasks.contracts.errors import MifuseError
 from tasks.contracts.stages import Node, Read
 from tasks.storage.files import sha256_of_file, sha256_of_folder
 from tasks.storage.stage_records import Record, ResultStore, changed_outputs, fingerprint_of
@@ -20,7 +21,7 @@ class Verdict:
         reasons: Why it is stale; none when it is fresh.
         fingerprint: Of the result it should have; None while what it reads is stale.
         inputs: Digest of each input.
-        kept: An earlier result with this fingerprint, where there is one: to be shown again, without any work.
+        kept: A result with this fingerprint, where there is one: to be shown again, without any work.
     """
 
     node: Node
@@ -35,8 +36,8 @@ class Verdict:
 
     @property
     def needs_work(self) -> bool:
-        """Stale, and no earlier result will do."""
-        return not self.is_fresh and self.kept is None
+        """Stale, and no earlier result will do; one with work left, such as failed draws, is worked on again."""
+        return not self.is_fresh and (self.kept is None or self.kept.unfinished is not None)
 
 
 def examine(nodes: list[Node], store: ResultStore, *, deep: bool = False) -> list[Verdict]:
@@ -50,14 +51,18 @@ def examine(nodes: list[Node], store: ResultStore, *, deep: bool = False) -> lis
 def examine_one(node: Node, before: Mapping[str, Verdict], store: ResultStore, *, deep: bool = False) -> Verdict:
     """The verdict of one node, given those of the nodes that it reads from."""
     record = store.record_of(node)
-    stale = [read.node for read in node.reads if before[read.node].needs_work]
+    stale = [read.node for read in node.reads if before[read.node].kept is None]
     if stale:
         own = _settings_changes(record, node) if record else []
         return Verdict(node, (*own, *(f"reads from {name}, which is stale" for name in dict.fromkeys(stale))))
-    inputs = node.outside() | {_input_name(read): _digest(read, before, store) for read in node.reads}
+    try:
+        outside = node.outside()
+    except MifuseError as error:  # told as the reason; whoever runs the node gets the error itself
+        return Verdict(node, (str(error),))
+    inputs = outside | {read.output: _digest(read, before, store) for read in node.reads}
     fingerprint = fingerprint_of(node, inputs)
     reasons = _reasons(record, node, inputs, fingerprint, store, deep)
-    kept = store.kept(node, fingerprint)
+    kept = store.kept(node, fingerprint, deep=deep)
     return Verdict(node, tuple(reasons), fingerprint, inputs, kept)
 
 
@@ -101,10 +106,6 @@ def _differences(old: Any, new: Any, key: str = "") -> list[tuple[str, Any, Any]
 def _told(value: Any) -> str:
     text = "none" if value is None else str(value)
     return text if len(text) <= 60 else f"{text[:57]}…"
-
-
-def _input_name(read: Read) -> str:
-    return read.output
 
 
 def _digest(read: Read, before: Mapping[str, Verdict], store: ResultStore) -> str:

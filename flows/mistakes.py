@@ -19,7 +19,7 @@ def mistakes_in(error: ValidationError, model: Model, given: Any) -> list[str]:
         model: What was validated against.
         given: What was validated.
     """
-    return [_line(detail, model, given) for detail in error.errors()]
+    return [line for detail in error.errors() for line in _line(detail, model, given).splitlines()]
 
 
 def _line(detail: ErrorDetails, model: Model, given: Any) -> str:
@@ -45,6 +45,10 @@ def _what(detail: ErrorDetails, model: Model) -> str:
             return str(context["error"])
         case "literal_error":
             return f"must be {context['expected']}, got {found!r}"
+        case "too_short":
+            return f"must have at least {context['min_length']} items, got {context['actual_length']}"
+        case "model_type" | "dict_type" | "model_attributes_type":
+            return f"must be a mapping, got {found!r}"
     message = detail["msg"].removeprefix("Input should be ").removeprefix("a valid ")
     return f"must be {message}, got {found!r}"
 

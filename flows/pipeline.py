@@ -40,14 +40,18 @@ def run_pipeline(
     """Runs what is stale, in the order of the DAG. The parameters are those of `mifuse run`."""
     place = open_place(pipeline, Path(pipelines).absolute(), Path(cache).absolute())
     where = {"pipeline": pipeline, "pipelines": str(Path(pipelines).absolute()), "cache": str(place.cache)}
-    for node in Steps(only, start_from, tuple(force or ())).chosen(place.nodes):
+    chosen = Steps(only, start_from, tuple(force or ())).chosen(place.nodes)
+    place.check_ready(chosen)
+    for node in chosen:
         verdict = place.verdict(node.name)
-        is_forced = node.stage in (force or ())
-        if verdict.kept and not is_forced:
-            if not verdict.is_fresh:
-                place.store.show(node, verdict.kept)
-                tell_kept(node)
+        if not verdict.needs_work and node.stage not in (force or ()):
+            for kept in place.show_kept([verdict]):
+                tell_kept(kept)
             continue
-        options = {"teacher": node.name.partition(".")[2]} if "." in node.name else {}
-        extra = {"max_cost_usd": max_cost_usd} if node.stage == "query_lalm" else {}
-        tell_done(node, FLOWS[node.stage](**where, **options, **extra), place)
+        options: dict[str, Any] = {"teacher": node.name.partition(".")[2]} if "." in node.name else {}
+        if node.stage == "query_lalm":
+            options["max_cost_usd"] = max_cost_usd
+        stats = FLOWS[node.stage](**where, **options)
+        if max_cost_usd is not None:  # the ceiling is the run's, not each teacher's
+            max_cost_usd = max(0.0, max_cost_usd - stats.get("paid_usd", 0.0))
+        tell_done(node, stats, place)

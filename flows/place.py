@@ -48,13 +48,29 @@ class Place:
         return {teacher: self.shown(draws_file(teacher)) for teacher in self.settings.teachers}
 
     def examine(self, *, deep: bool = False) -> list[Verdict]:
-        """Fresh or stale, and why, for all nodes."""
-        return examine(self.nodes, self.store, deep=deep)
+        """Fresh or stale, and why, for all nodes; `deep` hashes files again whose size and time did not change."""
+        return examine(nodes_of(self.name, self.settings, self.cache, deep=deep), self.store, deep=deep)
 
     def verdict(self, node_name: str) -> Verdict:
         """The same for one node; those after it are not looked at."""
+        return self._verdicts_up_to(node_name)[-1]
+
+    def _verdicts_up_to(self, node_name: str) -> list[Verdict]:
         names = [node.name for node in self.nodes]
-        return examine(self.nodes[: names.index(node_name) + 1], self.store)[-1]
+        return examine(self.nodes[: names.index(node_name) + 1], self.store)
+
+    def show_kept(self, verdicts: list[Verdict]) -> list[Node]:
+        """Lets the pipeline's folder show the earlier results that will do again; which nodes that was."""
+        again = [verdict for verdict in verdicts if verdict.kept and not verdict.is_fresh and not verdict.needs_work]
+        for verdict in again:
+            assert verdict.kept is not None
+            self.store.show(verdict.node, verdict.kept)
+        return [verdict.node for verdict in again]
+
+    def check_ready(self, nodes: list[Node]) -> None:
+        """Raises the first mistake in what the nodes need from outside, before any of them costs anything."""
+        for node in nodes:
+            node.outside()
 
     def perform(self, node_name: str, work: Callable[[Path, Path], dict[str, Any]]) -> dict[str, Any]:
         """Runs a stage's work, then records and shows what it wrote. Nothing is recorded when it raises.
@@ -63,11 +79,14 @@ class Place:
             node_name: Which node.
             work: Called with the folder to write to and a folder for checkpoints; returns what it counted.
         """
-        verdict = self.verdict(node_name)
+        *before, verdict = self._verdicts_up_to(node_name)
         if verdict.fingerprint is None:
+            verdict.node.outside()  # a mistake in what it needs is told as such
             raise SettingsError(
                 f"{node_name} cannot run yet: it {verdict.reasons[-1]}. Run `mifuse run {self.name}`, without --only."
             )
+        # The work reads what is shown, the fingerprint was made of what is kept: they must be the same.
+        self.show_kept(before)
         started = time.monotonic()
         written = self.store.begin(verdict.node)
         try:
@@ -112,8 +131,6 @@ def open_place(name: str, pipelines: Path, cache: Path) -> Place:
         SettingsError: There is none, or the file has mistakes.
         CacheError: The cache folder cannot be written.
     """
-    known = read_pipelines(pipelines)
-    if name not in known:
-        raise SettingsError(f'{pipelines}: no pipeline "{name}". Known: {", ".join(known)}.')
+    settings = read_pipelines(pipelines, only=name)[name]
     make_folder(cache)
-    return Place(name, known[name], cache)
+    return Place(name, settings, cache)

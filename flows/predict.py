@@ -14,6 +14,7 @@ from tasks.encoders.features import AudioFile
 from tasks.networks.config import read_config
 from tasks.networks.predict import predict_files
 from tasks.storage.audio import AUDIO_SUFFIXES, measure_audio
+from tasks.storage.clips import ClipsSettings
 from tasks.storage.files import replacing, sha256_of_file
 
 _WRITERS = {".parquet", ".csv", ".jsonl"}
@@ -31,12 +32,13 @@ def predict_audio(student: Path, audio: Sequence[Path], out: Path | None, cache:
     classes = read_config(student).classes
     if out is not None and out.suffix not in _WRITERS:
         raise ClipsError(f'--out {out}: unknown ending "{out.suffix}". Expected {", ".join(sorted(_WRITERS))}.')
-    files = _readable([file for path in audio for file in _files_at(path)])
+    named = {file.resolve(): (clip_id, file) for path in audio for clip_id, file in _files_at(path)}
+    clip_ids, files = _readable(list(named.values()))
     with tempfile.TemporaryDirectory() as passing:
         probs_NC, _ = predict_files(student, files, cache / "features" if cache.is_dir() else Path(passing))
     table = pl.DataFrame(
         {
-            "clip_id": [file.path.stem for file in files],
+            "clip_id": clip_ids,
             "path": [str(file.path) for file in files],
             "label": pl.Series([classes[i] for i in probs_NC.argmax(axis=1)], dtype=pl.Enum(classes)),
             "confidence": probs_NC.max(axis=1),
@@ -47,25 +49,30 @@ def predict_audio(student: Path, audio: Sequence[Path], out: Path | None, cache:
     _show(table) if out is None else _write(table, out)
 
 
-def _files_at(path: Path) -> list[Path]:
+def _files_at(path: Path) -> list[tuple[str, Path]]:
+    """Clip id (as in an index: the path without its ending) and file."""
     if path.is_dir():
-        return sorted(file for file in path.rglob("*") if file.suffix.lower() in AUDIO_SUFFIXES)
+        files = sorted(file for file in path.rglob("*") if file.suffix.lower() in AUDIO_SUFFIXES)
+        return [(file.relative_to(path).with_suffix("").as_posix(), file) for file in files]
     if not path.is_file():
         raise ClipsError(f"{path}: no such audio file or folder.")
-    return [path]
+    return [(path.stem, path)]
 
 
-def _readable(paths: list[Path]) -> list[AudioFile]:
-    files = []
-    for path in paths:
+def _readable(named: list[tuple[str, Path]]) -> tuple[list[str], list[AudioFile]]:
+    """Those that an index would not quarantine; the others are named."""
+    limits = ClipsSettings(folder=Path())
+    clip_ids, files = [], []
+    for clip_id, path in named:
         facts = measure_audio(path)
-        if facts.problem:
-            print(f"left out: {path}: {facts.problem}")
-        else:
-            files.append(AudioFile(sha256_of_file(path), path, facts.duration_s))
+        if problem := limits.problem_of(facts):
+            print(f"left out: {path}: {problem}")
+            continue
+        clip_ids.append(clip_id)
+        files.append(AudioFile(sha256_of_file(path), path, facts.duration_s))
     if not files:
-        raise ClipsError("no audio that can be read.")
-    return files
+        raise ClipsError(f"none of {len(named)} audio files can be used.")
+    return clip_ids, files
 
 
 def _show(table: pl.DataFrame) -> None:

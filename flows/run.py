@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from flows.cost import Estimate, estimate_costs
-from flows.freshness import Verdict
 from flows.place import Place, open_place
 from flows.show import print_results
 from flows.steps import Steps, tell_kept
@@ -32,18 +33,25 @@ class RunOptions:
 def run_stale(pipeline: str, pipelines: Path, cache: Path, options: RunOptions) -> None:
     """Runs what is stale and prints the table."""
     place = open_place(pipeline, pipelines, cache)
-    steps = Steps(options.only, options.start_from, options.force)
-    chosen = {node.name for node in steps.chosen(place.nodes)}
-    verdicts = [verdict for verdict in place.examine() if verdict.node.name in chosen]
-    show_again_what_is_kept(place, verdicts)
-    stale = [v for v in verdicts if v.needs_work or v.node.stage in options.force]
+    chosen = Steps(options.only, options.start_from, options.force).chosen(place.nodes)
+    names = {node.name for node in chosen}
+    verdicts = place.examine()
+    for node in place.show_kept(verdicts):
+        tell_kept(node)
+    stale = [v for v in verdicts if v.node.name in names and (v.needs_work or v.node.stage in options.force)]
     if not stale:
-        print(f"{pipeline}: everything is fresh; nothing to run, no call made.")
-        print_results(place)
+        is_all = len(chosen) == len(verdicts)
+        what = "everything is" if is_all else ", ".join(node.name for node in chosen) + ":"
+        print(f"{pipeline}: {what} fresh; nothing to run, no call made.")
+        tell_outcome(place)
         return
-    confirm_cost(estimate_costs(place, [verdict.node for verdict in stale]), options)
+    place.check_ready([verdict.node for verdict in stale])
+    estimate = estimate_costs(place, verdicts, stale)
+    for teacher in estimate.asks:
+        place.settings.paid[teacher].check_ready(place.settings.classes)
+    confirm_cost(estimate, options)
     print(f"{pipeline}: {len(stale)} of {len(verdicts)} stages to run")
-    show_prefect_wait()
+    prepare_prefect()
     from flows.pipeline import run_pipeline
 
     run_pipeline(
@@ -67,14 +75,6 @@ def tell_outcome(place: Place) -> None:
         print_results(place)
 
 
-def show_again_what_is_kept(place: Place, verdicts: list[Verdict]) -> None:
-    """Going back to earlier settings costs a link."""
-    for verdict in verdicts:
-        if verdict.kept and not verdict.is_fresh:
-            place.store.show(verdict.node, verdict.kept)
-            tell_kept(verdict.node)
-
-
 def confirm_cost(estimate: Estimate, options: RunOptions) -> None:
     """Asks a person from $1 on.
 
@@ -96,7 +96,20 @@ def confirm_cost(estimate: Estimate, options: RunOptions) -> None:
         raise SettingsError("not agreed; nothing was spent.")
 
 
-def show_prefect_wait() -> None:
-    """Prefect's own server takes up to 10 s to start where PREFECT_API_URL names none; silence looks like a hang."""
+def prepare_prefect() -> None:
+    """Says that Prefect starts, which takes up to 10 s where it starts a server of its own: silence looks like a hang.
+
+    Raises:
+        SettingsError: PREFECT_API_URL names a server that does not answer.
+    """
+    url = os.environ.get("PREFECT_API_URL")
+    if url:
+        try:
+            urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=10).close()
+        except (OSError, ValueError) as error:
+            raise SettingsError(
+                f"PREFECT_API_URL is {url}, and no Prefect server answers there ({error}). Start one with "
+                "`prefect server start`, or unset the variable: then Prefect starts a temporary one."
+            ) from error
     if sys.stderr.isatty():
         click.echo("  starting Prefect …", err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -62,23 +63,29 @@ class PipelineSettings(Settings):
 
     @model_validator(mode="after")
     def _teachers_fit_together(self) -> PipelineSettings:
-        for name in self.teachers:
-            if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in _OTHER_ROWS:
-                raise ValueError(
-                    f'teachers: "{name}" cannot name columns and rows; use lower-case letters, digits and "_", '
-                    f"and none of {', '.join(_OTHER_ROWS)}"
-                )
+        mistakes = [mistake for name, teacher in self.teachers.items() for mistake in self._mistakes_in(name, teacher)]
         if [teacher.kind for teacher in self.teachers.values()].count("mc_dropout") != 1:
-            raise ValueError("teachers: exactly one of kind mc_dropout is needed; the student starts from it")
+            mistakes.append("teachers: exactly one of kind mc_dropout is needed; the student starts from it")
         if isinstance(self.fuse, SingleRule) and self.fuse.teacher not in self.teachers:
-            raise ValueError(f'fuse.teacher: no teacher "{self.fuse.teacher}"; known: {", ".join(self.teachers)}')
-        for name, teacher in self.teachers.items():
-            if teacher.draws < self.fuse.min_draws:
-                raise ValueError(
-                    f"teachers.{name}.draws: fuse.kind {self.fuse.kind} needs at least {self.fuse.min_draws}, "
-                    f"got {teacher.draws}"
-                )
+            mistakes.append(f'fuse.teacher: no teacher "{self.fuse.teacher}"; known: {", ".join(self.teachers)}')
+        if mistakes:
+            raise ValueError("\n".join(mistakes))
         return self
+
+    def _mistakes_in(self, name: str, teacher: PaidSettings | MCDropoutSettings) -> Iterator[str]:
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in _OTHER_ROWS or name == "p" or name.endswith("_p"):
+            yield (
+                f'teachers: "{name}" cannot name columns and rows; use lower-case letters, digits and "_", no "p" at '
+                f"the end by itself, and none of {', '.join(_OTHER_ROWS)}"
+            )
+        is_paid = isinstance(teacher, PaidSettings)
+        if {"lalm": True, "classifier": False}.get(name, is_paid) != is_paid:
+            yield f'teachers.{name}: the results take "lalm" for a paid model and "classifier" for the classifier'
+        if teacher.draws < self.fuse.min_draws:
+            yield (
+                f"teachers.{name}.draws: fuse.kind {self.fuse.kind} needs at least {self.fuse.min_draws}, "
+                f"got {teacher.draws}"
+            )
 
     @property
     def paid(self) -> dict[str, PaidSettings]:
@@ -98,8 +105,10 @@ class PipelineSettings(Settings):
         return teacher
 
 
-def read_pipelines(path: Path) -> dict[str, PipelineSettings]:
-    """All pipelines of the file, with `defaults:` filled in and paths made absolute.
+def read_pipelines(path: Path, only: str | None = None) -> dict[str, PipelineSettings]:
+    """All pipelines of the file, or only one, with `defaults:` filled in and paths made absolute.
+
+    With `only`, a mistake in another pipeline is no matter: a nightly run is not stopped by a neighbour's.
 
     Raises:
         SettingsError: No such file, no YAML, or mistakes; all of them are listed.
@@ -110,12 +119,16 @@ def read_pipelines(path: Path) -> dict[str, PipelineSettings]:
         raise SettingsError(f"{path}: unknown key {_quoted(unknown)}. Known: defaults, pipelines.")
     if not isinstance(pipelines, dict) or not pipelines or not isinstance(defaults, dict):
         raise SettingsError(f"{path}: expected `pipelines:` with at least one named pipeline below it.")
+    if only is not None:
+        if only not in pipelines:
+            raise SettingsError(f'{path}: no pipeline "{only}". Known: {", ".join(map(str, pipelines))}.')
+        pipelines = {only: pipelines[only]}
     read: dict[str, PipelineSettings] = {}
     blocks: list[str] = []
     for name, given in pipelines.items():
         merged = {**defaults, **given} if isinstance(given, dict) else given
         try:
-            _check_name(str(name))
+            _check_name(name)
             read[str(name)] = PipelineSettings.model_validate(merged, context={"folder": path.parent})
         except ValidationError as error:
             blocks.append(_block(path, str(name), mistakes_in(error, PipelineSettings, merged)))
@@ -126,7 +139,9 @@ def read_pipelines(path: Path) -> dict[str, PipelineSettings]:
     return read
 
 
-def _check_name(name: str) -> None:
+def _check_name(name: Any) -> None:
+    if not isinstance(name, str):
+        raise ValueError(f"the name is read as {name!r}; put it into quotes")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name) or name in SHARED_FOLDERS:
         raise ValueError(
             f'"{name}" cannot name a pipeline: use letters, digits, "_" and "-", '
@@ -134,11 +149,21 @@ def _check_name(name: str) -> None:
         )
 
 
+class _StrictLoader(yaml.SafeLoader):
+    """YAML's rules let the last of two equal keys win in silence; a doubled `max_cost_usd` must not."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        if twice := next((key for n, key in enumerate(keys) if key in keys[:n]), None):
+            raise yaml.constructor.ConstructorError(None, None, f'"{twice}" stands there twice', node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def _yaml(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise SettingsError(f"{path}: no such file. Give one with --pipelines FILE or MIFUSE_PIPELINES.")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: not YAML: {error}") from error
     if not isinstance(content, dict):

@@ -12,17 +12,16 @@ from flows.cost import estimate_costs
 from flows.freshness import Verdict
 from flows.place import Place, open_place
 from flows.settings import read_pipelines
-from tasks.contracts.errors import SettingsError, TableError
+from tasks.contracts.errors import TableError
 from tasks.contracts.tables import pseudo_labels_schema
+from tasks.storage.files import replacing
 from tasks.storage.tables import read_table
 
 
 def show_check(pipelines: Path, name: str | None) -> None:
     """Raises SettingsError, or says that all is well."""
-    known = read_pipelines(pipelines)
-    if name is not None and name not in known:
-        raise SettingsError(f'{pipelines}: no pipeline "{name}". Known: {", ".join(known)}.')
-    for each in [name] if name else known:
+    known = read_pipelines(pipelines, only=name)
+    for each in known:
         teachers = ", ".join(f"{key} ({teacher.kind})" for key, teacher in known[each].teachers.items())
         classes, rule = ", ".join(known[each].classes), known[each].fuse.kind
         print(f"{each}: sound. Classes {classes}; teachers {teachers}; fuse {rule}.")
@@ -39,6 +38,8 @@ def show_status(name: str | None, pipelines: Path, cache: Path, *, as_json: bool
         print(place.name)
         for verdict in place.examine(deep=deep):
             print(_line(verdict))
+    if deep:
+        print("`mifuse run` trusts size and time; to make again what only --deep found, use --force STAGE.")
 
 
 def show_plan(name: str, pipelines: Path, cache: Path) -> None:
@@ -52,7 +53,7 @@ def show_plan(name: str, pipelines: Path, cache: Path) -> None:
     print(f"{name}: {len(stale)} of {len(verdicts)} stages would run")
     for verdict in stale:
         print(_line(verdict))
-    print(estimate_costs(place, [verdict.node for verdict in stale]).told())
+    print(estimate_costs(place, verdicts, stale).told())
 
 
 def show_labels(
@@ -73,7 +74,8 @@ def show_labels(
     )
     chosen = _chosen(table, condition, sort)
     if csv_file:
-        chosen.write_csv(csv_file)
+        with replacing(csv_file) as temporary:
+            chosen.write_csv(temporary)
         print(f"{chosen.height} rows → {csv_file}")
         return
     per_teacher = [f"{t}_{what}" for t in place.settings.teachers for what in ("label", "mi", "weight")]
@@ -121,7 +123,7 @@ def print_results(place: Place) -> None:
 def _line(verdict: Verdict) -> str:
     if verdict.is_fresh:
         return f"  {verdict.node.name:<24} fresh"
-    state = "stale, but an earlier result is kept" if verdict.kept else "stale"
+    state = "stale" if verdict.needs_work else "stale, but an earlier result is kept"
     return "\n".join([f"  {verdict.node.name:<24} {state}", *(f"      {reason}" for reason in verdict.reasons)])
 
 
@@ -130,6 +132,6 @@ def _as_json(verdict: Verdict) -> dict[str, Any]:
         "node": verdict.node.name,
         "stage": verdict.node.stage,
         "fresh": verdict.is_fresh,
-        "kept": verdict.kept is not None,
+        "needs_work": verdict.needs_work,
         "reasons": list(verdict.reasons),
     }

@@ -11,7 +11,7 @@ from tasks.contracts.errors import SettingsError
 from tasks.contracts.stages import CODE_VERSIONS, Node
 
 # Counts that are told even when they are 0; of the others 0 is nothing to tell.
-_ALWAYS_TOLD = ("calls", "cost_usd", "quarantined")
+_ALWAYS_TOLD = ("calls", "paid_usd", "cost_usd", "quarantined")
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,10 @@ class Steps:
         """The nodes that the run may touch, in the order of the DAG."""
         order = list(CODE_VERSIONS)
         first = order.index(self.start_from) if self.start_from else 0
-        return [n for n in nodes if order.index(n.stage) >= first and self.only in (None, n.stage)]
+        chosen = [n for n in nodes if order.index(n.stage) >= first and self.only in (None, n.stage)]
+        if left_out := set(self.force) - {node.stage for node in chosen}:
+            raise SettingsError(f"--force {', '.join(sorted(left_out))}: left out by --only or --from.")
+        return chosen
 
 
 def tell_done(node: Node, stats: dict[str, Any], place: Place) -> None:
@@ -52,6 +55,6 @@ def _tell(node: Node, text: str) -> None:
 
 
 def _counted(key: str, value: Any) -> str:
-    if key == "cost_usd":
-        return f"${value:.2f}"
+    if key in ("paid_usd", "cost_usd"):
+        return f"${value:.2f} {'now' if key == 'paid_usd' else 'in all'}"
     return f"{key.replace('_', ' ')} {value:,}" if isinstance(value, int) else f"{key.replace('_', ' ')} {value}"

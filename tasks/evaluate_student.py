@@ -37,6 +37,7 @@ class Evaluated:
         folder: What the clips' paths are relative to.
         draws: Each teacher's table; for the versions of the models that answered.
         gold: A table of clip_id and label that overrides the manifest's labels.
+        labels: Its labels → classes, as for the manifest's.
         costs: What the paid teachers' stages counted.
     """
 
@@ -47,6 +48,7 @@ class Evaluated:
     features: Path
     draws: dict[str, Path]
     gold: Path | None
+    labels: dict[str, str]
     settings: dict[str, Any]
     costs: dict[str, Any]
 
@@ -70,8 +72,14 @@ def evaluate_student(
     labels = read_table(of.pseudo_labels, pseudo_labels_schema(classes, teachers))
     predictions = _predictions(labels, of, classes)
     write_table(out / "predictions.parquet", predictions, predictions_schema(classes))
-    given = _gold(clips, of.gold)
+    given = _gold(clips, of.gold, of.labels)
     gold = given.filter(pl.col("gold_label").is_in(classes))
+    if given.height and not gold.height:
+        found = ", ".join(sorted(set(given["gold_label"]))[:8])
+        raise ClipsError(
+            f"none of the {given.height} gold labels is one of the classes {', '.join(classes)}; found: {found}. "
+            "Rename them with clips.labels in pipelines.yaml."
+        )
     metrics = _metrics(gold, labels, predictions, classes, teachers, classifier)
     summary = summarise(labels, predictions, teachers, classes)
     write_json(out / "metrics.json", metrics or {"summary": summary})
@@ -112,14 +120,16 @@ def _predictions(labels: Table, of: Evaluated, classes: list[str]) -> Table:
     return pl.concat([rows.select("clip_id", "path"), pl.DataFrame([named, confidence]), probs], how="horizontal")
 
 
-def _gold(clips: Table, path: Path | None) -> Table:
+def _gold(clips: Table, path: Path | None, labels: dict[str, str]) -> Table:
     """clip_id and gold_label of the usable clips that have one."""
     usable = clips.filter(pl.col("status") == "ok")
     if path is not None:
         given = read_rows(path)
         if missing := {"clip_id", "label"} - set(given.columns):
             raise ClipsError(f"{path}: gold labels need the columns clip_id and label; missing: {sorted(missing)}.")
-        given = given.select(pl.col("clip_id").cast(pl.String), gold_label=pl.col("label").cast(pl.String))
+        given = given.select(
+            pl.col("clip_id").cast(pl.String), gold_label=pl.col("label").cast(pl.String).replace(labels)
+        )
         if given["clip_id"].is_duplicated().any():
             raise ClipsError(f"{path}: some clip_id occurs more than once; each clip has one gold label.")
         if not given["clip_id"].is_in(clips["clip_id"].to_list()).any():

@@ -46,7 +46,8 @@ def fuse_labels(
     teachers = {name: Draws(*read_draws(path, once["sha256"].to_list(), classes)) for name, path in draws.items()}
     weights_NT = rule.fit(list(teachers.values()), list(teachers)).weights(list(teachers.values()))
     if rule.incomplete == "leave_out":
-        enough_NT = np.stack([teacher.enough_N(rule.min_draws) for teacher in teachers.values()], axis=1)
+        heard = [teacher for name, teacher in teachers.items() if rule.counts(name)]
+        enough_NT = np.stack([teacher.enough_N(rule.min_draws) for teacher in heard], axis=1)
         weights_NT = weights_NT * enough_NT.all(axis=1, keepdims=True)
     fused_NC = fuse(weights_NT, list(teachers.values()))
     if np.isnan(fused_NC).all():

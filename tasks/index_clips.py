@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +14,13 @@ from prefect.cache_policies import NO_CACHE
 from tasks.contracts.progress import progress_bar
 from tasks.contracts.tables import CLIP_STATUS, clips_schema
 from tasks.storage.audio import AudioFacts, measure_audio
+from tasks.storage.audio_facts import FACTS_SCHEMA, read_facts
 from tasks.storage.clips import ClipsSettings
 from tasks.storage.file_hashes import hash_files
 from tasks.storage.files import replacing
 from tasks.storage.manifests import list_clips
 from tasks.storage.tables import write_table
 
-_FACTS_SCHEMA = {
-    "sha256": pl.String(),
-    "duration_s": pl.Float64(),
-    "sample_rate_hz": pl.Int64(),
-    "channels": pl.Int64(),
-    "rms_dbfs": pl.Float64(),
-    "problem": pl.String(),
-}
 _THREADS = 4  # libsndfile decodes outside the interpreter's lock
 
 
@@ -47,7 +40,9 @@ def index_clips(clips: ClipsSettings, hashes: Path, facts: Path, out: Path) -> d
         sha256=pl.Series(hash_files(clips.folder, listed["path"].to_list(), hashes), dtype=pl.String)
     )
     measured = _measured(listed, clips.folder, facts)
-    rows = listed.join(measured, on="sha256", how="left").with_columns(reason=_reason(clips))
+    rows = listed.join(measured, on="sha256", how="left")
+    reasons = [_reason(clips, row) for row in rows.iter_rows(named=True)]
+    rows = rows.with_columns(reason=pl.Series(reasons, dtype=pl.String))
     rows = rows.with_columns(
         status=pl.when(pl.col("reason").is_null()).then(pl.lit("ok")).otherwise(pl.lit("quarantined")).cast(CLIP_STATUS)
     )
@@ -58,7 +53,7 @@ def index_clips(clips: ClipsSettings, hashes: Path, facts: Path, out: Path) -> d
 
 
 def _measured(listed: pl.DataFrame, folder: Path, memory: Path) -> pl.DataFrame:
-    known = _remembered(memory)
+    known = read_facts(memory)
     new = listed.drop_nulls("sha256").unique("sha256", keep="first", maintain_order=True)
     new = new.join(known, on="sha256", how="anti", maintain_order="left")
     if not new.height:
@@ -70,33 +65,14 @@ def _measured(listed: pl.DataFrame, folder: Path, memory: Path) -> pl.DataFrame:
             facts.append(fact)
             bar.update()
     rows = [{"sha256": sha256} | asdict(fact) for sha256, fact in zip(new["sha256"], facts, strict=True)]
-    everything = pl.concat([known, pl.DataFrame(rows, _FACTS_SCHEMA)])
+    everything = pl.concat([known, pl.DataFrame(rows, FACTS_SCHEMA)])
     with replacing(memory) as temporary:
         everything.write_parquet(temporary)
     return everything
 
 
-def _remembered(memory: Path) -> pl.DataFrame:
-    try:
-        return pl.read_parquet(memory).select(_FACTS_SCHEMA.keys())
-    except (OSError, pl.exceptions.PolarsError):  # absent or damaged: measured again
-        return pl.DataFrame(schema=_FACTS_SCHEMA)
-
-
-def _reason(clips: ClipsSettings) -> pl.Expr:
-    """Why a clip cannot be used; null when it can."""
-    duration, level = pl.col("duration_s"), pl.col("rms_dbfs")
-    told = pl.format("{} s", duration.round(2))
-    return (
-        pl.when(pl.col("sha256").is_null())
-        .then(pl.lit("unreadable: the file cannot be opened"))
-        .when(pl.col("problem").is_not_null())
-        .then(pl.col("problem"))
-        .when(duration < clips.min_duration_s)
-        .then(pl.format(f"too short: {{}}, at least {clips.min_duration_s:g} s are needed", told))
-        .when(duration > clips.max_duration_s)
-        .then(pl.format(f"too long: {{}}, at most {clips.max_duration_s:g} s are taken", told))
-        .when(level < clips.silence_dbfs)
-        .then(pl.format(f"silent: {{}} dBFS, at least {clips.silence_dbfs:g} are needed", level))
-        .otherwise(None)
-    )
+def _reason(clips: ClipsSettings, row: dict[str, Any]) -> str | None:
+    """Why a clip cannot be used; None when it can."""
+    if row["sha256"] is None:
+        return "unreadable: the file cannot be opened"
+    return clips.problem_of(AudioFacts(**{field.name: row[field.name] for field in fields(AudioFacts)}))

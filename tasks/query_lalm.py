@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from filelock import FileLock, Timeout
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
@@ -15,15 +18,17 @@ from tasks.asking.engine import Engine, Job, Outcome
 from tasks.asking.money import Budget, price_list
 from tasks.asking.provider import Question, QuestionRejectedError
 from tasks.asking.reading import UnparsableError, read_distribution
-from tasks.contracts.errors import ProviderError, QuotaError, SettingsError
+from tasks.contracts.errors import CacheError, ProviderError, QuotaError, SettingsError
 from tasks.contracts.progress import progress_bar
 from tasks.contracts.tables import DRAW_STATUS, p_columns, paid_draws_schema
 from tasks.storage.answers import AnswerStore, StoredAnswer
-from tasks.storage.audio import MIME_TYPES
+from tasks.storage.audio import MIME_TYPES, as_flac, read_audio
 from tasks.storage.clips import each_audio_once, read_usable_clips
 from tasks.storage.tables import write_table
 from tasks.teachers.paid import PaidTeacher
 from tasks.teachers.wanted import Wanted, prompt_tokens, wanted_draws
+
+_SENT_AS_IT_IS_BYTES = 10_000_000  # a request may have 20 MB, and base64 adds a third
 
 
 # NO_CACHE: answers are cached one by one; Prefect would pay for the whole batch again when one clip is added.
@@ -57,13 +62,45 @@ def query_lalm(
     clips = read_usable_clips(clips_table)
     with AnswerStore(answers) as store:
         wanted = wanted_draws(each_audio_once(clips), teacher, classes)
-        missing = [want for want in wanted if want.key not in store]
-        outcome = _ask(name, teacher, classes, missing, folder, store, max_cost_usd) if missing else Outcome()
-        _check_stopped(name, teacher, outcome, len(missing))
+        outcome = _ask_missing(name, teacher, classes, wanted, folder, store, answers, max_cost_usd)
         table = _table(clips, wanted, store, outcome.failed, teacher, classes)
     _check_answered(name, teacher, table, outcome)
     write_table(out, table, paid_draws_schema(classes))
     return _stats(table, outcome)
+
+
+def _ask_missing(
+    name: str,
+    teacher: PaidTeacher,
+    classes: list[str],
+    wanted: list[Wanted],
+    folder: Path,
+    store: AnswerStore,
+    answers: Path,
+    max_cost_usd: float | None,
+) -> Outcome:
+    """Asks for what is not stored. One run at a time: two that overlap would pay for the same answers twice."""
+    if all(want.key in store for want in wanted):
+        return Outcome()
+    with _alone(answers):
+        missing = [want for want in wanted if want.key not in store]  # another run may have asked meanwhile
+        outcome = _ask(name, teacher, classes, missing, folder, store, max_cost_usd)
+    _check_stopped(name, teacher, outcome, len(missing))
+    return outcome
+
+
+@contextmanager
+def _alone(answers: Path) -> Iterator[None]:
+    lock = FileLock(answers / "asking.lock")  # the system lets go of it when its process dies
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"  another run is asking (it holds {lock.lock_file}); waiting for it to end", flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _ask(
@@ -100,15 +137,24 @@ def _jobs(missing: list[Wanted], folder: Path, teacher: PaidTeacher, classes: li
     for want in missing:
         path = folder / want.path
 
-        def read(path: Path = path, draw: int = want.draw) -> Question:
-            if path.suffix.lower() not in MIME_TYPES:
-                raise QuestionRejectedError(f'{path.name}: no known ending, "{path.suffix}"', for_all=False)
-            try:
-                return Question(path.read_bytes(), MIME_TYPES[path.suffix.lower()], draw)
-            except OSError as error:
-                raise QuestionRejectedError(f"{path.name}: cannot be read ({error.strerror})", for_all=False) from error
+        def read(path: Path = path, sha256: str = want.sha256, draw: int = want.draw) -> Question:
+            return _question(path, sha256, draw)
 
         yield Job(want.key, read, want.audio_tokens, text_tokens, teacher.max_output_tokens)
+
+
+def _question(path: Path, sha256: str, draw: int) -> Question:
+    """The file's bytes where a provider takes them as they are, else the same sound as 16 kHz mono FLAC."""
+    try:
+        audio = path.read_bytes()
+    except OSError as error:
+        raise QuestionRejectedError(f"{path.name}: cannot be read ({error.strerror})", for_all=False) from error
+    if hashlib.sha256(audio).hexdigest() != sha256:  # its answer would be kept under another recording's key
+        raise QuestionRejectedError(f"{path.name}: has changed since it was indexed; run again", for_all=False)
+    mime_type = MIME_TYPES.get(path.suffix.lower())
+    if mime_type is None or len(audio) > _SENT_AS_IT_IS_BYTES:
+        return Question(as_flac(read_audio(audio)), MIME_TYPES[".flac"], draw)
+    return Question(audio, mime_type, draw)
 
 
 def _check_stopped(name: str, teacher: PaidTeacher, outcome: Outcome, missing: int) -> None:
@@ -118,6 +164,8 @@ def _check_stopped(name: str, teacher: PaidTeacher, outcome: Outcome, missing: i
         f"{name} ({teacher.model}): asking stopped: {outcome.stopped}. "
         f"{outcome.answered} of {missing} answers arrived and are kept; the same command asks for the rest."
     )
+    if outcome.cannot_store:
+        raise CacheError(told)
     raise QuotaError(told) if outcome.out_of_money else ProviderError(told)
 
 
@@ -172,6 +220,7 @@ def _stats(table: pl.DataFrame, outcome: Outcome) -> dict[str, Any]:
     once = table.unique(["sha256", "draw"], keep="first", maintain_order=True)
     counts = {status: int((once["status"] == status).sum()) for status in DRAW_STATUS.categories}
     tokens = {name: int(once[name].sum()) for name in ("input_tokens", "output_tokens")}
-    stats = {"calls": outcome.answered, **counts, **tokens, "cost_usd": round(float(once["cost_usd"].sum()), 6)}
+    costs = {"paid_usd": round(outcome.paid_usd, 6), "cost_usd": round(float(once["cost_usd"].sum()), 6)}
+    stats = {"calls": outcome.answered, **counts, **tokens, **costs}
     unfinished = f"{counts['failed']} draws failed and are asked again" if counts["failed"] else None
     return stats | {"unfinished": unfinished}

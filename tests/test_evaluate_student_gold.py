@@ -27,7 +27,9 @@ def train(run: SmallRun) -> Evaluated:
     """The run with a student, and where everything lies."""
     run.train(run.root)
     paths = (run.clips, run.pseudo_labels, run.root / "student", run.folder, run.features)
-    return Evaluated(*paths, run.draws, gold=None, settings={"fuse": {"kind": "mutual_information"}}, costs={})
+    return Evaluated(
+        *paths, run.draws, gold=None, labels={}, settings={"fuse": {"kind": "mutual_information"}}, costs={}
+    )
 
 
 @pytest.fixture(scope="module")

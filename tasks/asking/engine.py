@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+
+import diskcache
 
 from tasks.asking.limits import Clock, LimitSettings, RateLimiter, RealClock
 from tasks.asking.money import Budget, Price
@@ -37,12 +40,23 @@ class Job:
 
 @dataclass
 class Outcome:
-    """How a run of questions ended. `failed`: key → why no answer came. `stopped`: why asking ended early."""
+    """How a run of questions ended.
+
+    Attributes:
+        answered: How many answers arrived and were stored.
+        paid_usd: What they cost.
+        failed: Key → why no answer came.
+        stopped: Why asking ended early; None if it did not.
+        out_of_money: Stopped by the budget or the daily quota.
+        cannot_store: Stopped because an answer could not be stored.
+    """
 
     answered: int = 0
+    paid_usd: float = 0.0
     failed: dict[str, str] = field(default_factory=dict)
     stopped: str | None = None
     out_of_money: bool = False
+    cannot_store: bool = False
 
 
 class Engine:
@@ -103,8 +117,8 @@ class Engine:
         try:
             answer, latency_s = await asking
             paid_usd = self._price.of(answer) if self._price else 0.0
-            self._keep(job.key, self._stored(answer, latency_s))
-            self._outcome.answered += 1
+            self._outcome.paid_usd += paid_usd
+            self._store(job.key, self._stored(answer, latency_s))
             self._given_up_in_a_row = 0
         except DailyQuotaError as error:
             self._stop(f"the daily quota is used up ({error})", out_of_money=True)
@@ -112,6 +126,8 @@ class Engine:
             self._give_up(job, str(error))
             if error.for_all:
                 self._stop(str(error))
+            elif not self._outcome.answered and len(self._outcome.failed) >= _OUT_AFTER:
+                self._stop(f"the first {_OUT_AFTER} questions were all rejected, the last: {error}")
         except TryAgainError as error:
             self._give_up(job, str(error))
             self._given_up_in_a_row += 1
@@ -158,6 +174,16 @@ class Engine:
             latency_s=round(latency_s, 4),
             answered_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
+
+    def _store(self, key: str, answer: StoredAnswer) -> None:
+        """A full disk stops the asking; answers that are under way are still taken, where there is room."""
+        try:
+            self._keep(key, answer)
+        except (OSError, sqlite3.Error, diskcache.Timeout) as error:
+            self._outcome.cannot_store = True
+            self._stop(f"an answer could not be stored: {error}")
+        else:
+            self._outcome.answered += 1
 
     def _give_up(self, job: Job, why: str) -> None:
         self._outcome.failed[job.key] = why

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.contracts.errors import CheckpointError
+from tasks.contracts.errors import CheckpointError, ClipsError
 from tasks.contracts.progress import progress_bar
 from tasks.encoders import EncoderSettings
 from tasks.storage.audio import read_audio
@@ -57,13 +58,20 @@ def _compute(
     ready: list[tuple[str, NDArray[np.float32]]] = []
     with progress_bar(f"features ({encoder.kind})", len(files), "clips") as bar:
         for batch in plan_batches(files, batch_seconds):
-            features_NLD = built.encode([read_audio(file.path) for file in batch]).numpy()
+            features_NLD = built.encode([_wave(file) for file in batch]).numpy()
             _check_finite(features_NLD, batch)
             ready += [(file.sha256, row_LD) for file, row_LD in zip(batch, features_NLD, strict=True)]
             bar.update(len(batch))
             if len(ready) >= _SHARD_CLIPS:
                 _write(store, ready)
         _write(store, ready)
+
+
+def _wave(file: AudioFile) -> NDArray[np.float32]:
+    content = file.path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != file.sha256:  # its features would be kept under another recording's key
+        raise ClipsError(f"{file.path}: has changed since it was indexed. Run again.")
+    return read_audio(content)
 
 
 def plan_batches(files: Sequence[AudioFile], batch_seconds: float) -> Iterator[list[AudioFile]]:

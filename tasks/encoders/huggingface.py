@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from pydantic import model_validator
+
 from tasks.contracts.errors import CheckpointError
 from tasks.contracts.settings import FolderOrHubName, Settings
 from tasks.storage.files import sha256_of_folder
@@ -19,6 +21,15 @@ class HuggingFaceSettings(Settings):
     kind: Literal["huggingface"] = "huggingface"
     model: FolderOrHubName
     revision: str | None = None
+
+    @model_validator(mode="after")
+    def _pinned(self) -> HuggingFaceSettings:
+        if self.revision is None and not Path(self.model).is_absolute():
+            raise ValueError(
+                f'"{self.model}" is a name on the hub and needs `revision`, best a commit\'s hash: what a name means '
+                "can change, and stored features would not notice"
+            )
+        return self
 
     def identity(self) -> dict[str, Any]:
         """What decides the features: the files' content, not where they lie."""

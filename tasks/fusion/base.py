@@ -41,6 +41,10 @@ class RuleSettings(Settings):
 
     incomplete: Literal["fuse_the_rest", "leave_out"] = "fuse_the_rest"  # a clip that a teacher cannot weigh in on
 
+    def counts(self, teacher: str) -> bool:
+        """Whether the rule listens to this teacher at all."""
+        return True
+
 
 def fuse(weights_NT: Array, draws: Sequence[Draws]) -> Array:
     """The weighted mean of the teachers' mean draws: equation 5 of `docs/method.md`.

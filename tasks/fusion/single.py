@@ -20,6 +20,10 @@ class SingleRule(RuleSettings):
 
     min_draws: ClassVar[int] = 1
 
+    def counts(self, teacher: str) -> bool:
+        """Only the chosen one."""
+        return teacher == self.teacher
+
     def fit(self, draws: Sequence[Draws], teachers: Sequence[str]) -> FittedSingle:
         """Finds the teacher's place in the order of the teachers."""
         if self.teacher not in teachers:

@@ -52,6 +52,13 @@ def read_audio(source: Path | bytes) -> NDArray[np.float32]:
     return resample(samples.mean(axis=1), rate_hz)
 
 
+def as_flac(samples: NDArray[np.float32]) -> bytes:
+    """16 kHz mono samples as a FLAC file of 16 bits."""
+    file = io.BytesIO()
+    soundfile.write(file, samples, SAMPLE_RATE_HZ, format="FLAC", subtype="PCM_16")
+    return file.getvalue()
+
+
 def resample(samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32]:
     """Mono samples at `rate_hz` → the same sound at 16 kHz."""
     if rate_hz == SAMPLE_RATE_HZ:

@@ -10,6 +10,7 @@ from pydantic import Field
 from tasks.contracts.errors import ClipsError
 from tasks.contracts.settings import OPERATIONAL, LocalPath, Settings
 from tasks.contracts.tables import clips_schema
+from tasks.storage.audio import AudioFacts
 from tasks.storage.tables import read_table
 
 
@@ -22,6 +23,18 @@ class ClipsSettings(Settings):
     min_duration_s: float = Field(default=0.3, ge=0.1)
     max_duration_s: float = Field(default=60, gt=0)
     silence_dbfs: float = Field(default=-70, le=0)  # a clip whose level over its whole length is below this is silent
+
+    def problem_of(self, facts: AudioFacts) -> str | None:
+        """Why a recording cannot be used; None when it can."""
+        if facts.problem:
+            return facts.problem
+        if facts.duration_s < self.min_duration_s:
+            return f"too short: {round(facts.duration_s, 2)} s, at least {self.min_duration_s:g} s are needed"
+        if facts.duration_s > self.max_duration_s:
+            return f"too long: {round(facts.duration_s, 2)} s, at most {self.max_duration_s:g} s are taken"
+        if facts.rms_dbfs < self.silence_dbfs:
+            return f"silent: {facts.rms_dbfs} dBFS, at least {self.silence_dbfs:g} are needed"
+        return None
 
 
 def read_usable_clips(clips_table: Path) -> pl.DataFrame:

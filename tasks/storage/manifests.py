@@ -67,6 +67,8 @@ def read_rows(path: Path) -> pl.DataFrame:
 
 def _named(manifest: Path) -> pl.DataFrame:
     rows = read_rows(manifest)
+    if nested := [name for name, kind in rows.schema.items() if kind.is_nested()]:
+        raise ClipsError(f"{manifest}: a value per cell is expected; {', '.join(nested)} holds lists or mappings.")
     renames = {old: new for old, new in _OTHER_NAMES.items() if old in rows.columns and new not in rows.columns}
     rows = rows.rename(renames)
     if "path" not in rows.columns:
@@ -79,11 +81,11 @@ def _named(manifest: Path) -> pl.DataFrame:
 def _completed(rows: pl.DataFrame, labels: Mapping[str, str]) -> pl.DataFrame:
     """All of `COLUMNS`, as text; the id defaults to the path without its ending."""
     if "label" in rows.columns:
-        rows = rows.with_columns(gold_label=pl.col("label").cast(pl.String).replace(dict(labels)))
+        rows = rows.with_columns(gold_label=pl.col("label").cast(pl.String).str.strip_chars().replace(dict(labels)))
     if "clip_id" not in rows.columns:
         rows = rows.with_columns(clip_id=pl.col("path").str.replace(r"\.[^./]*$", ""))
     missing = [pl.lit(None, pl.String).alias(name) for name in COLUMNS if name not in rows.columns]
-    return rows.with_columns(missing).select(pl.col(COLUMNS).cast(pl.String))
+    return rows.with_columns(missing).select(pl.col(COLUMNS).cast(pl.String).str.strip_chars())
 
 
 def _check_ids(rows: pl.DataFrame, where: str) -> None:
@@ -99,10 +101,11 @@ def _check_ids(rows: pl.DataFrame, where: str) -> None:
 
 def _check_files(rows: pl.DataFrame, folder: Path, where: str) -> None:
     missing = rows["path"].filter(pl.Series([not (folder / path).is_file() for path in rows["path"]], dtype=pl.Boolean))
+    has_backslash = missing.str.contains(r"\\").any()
     if len(missing):
         raise ClipsError(
             f"{where}: {len(missing)} of {rows.height} files are not in {folder}: {_some(missing)}. "
-            "Paths are relative to clips.folder."
+            f"Paths are relative to clips.folder{', with / between folders' if has_backslash else ''}."
         )
 
 

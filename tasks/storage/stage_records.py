@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from tasks.contracts.stages import Node
 from tasks.storage.files import files_below, link, make_folder, remove, sha256_of_file, sha256_of_json, write_json
@@ -24,7 +25,7 @@ class Record:
         inputs: Name of the input → digest.
         outputs: Output → file below it ("" for the output itself) → digest, size and modification time.
         stats: What the stage counted.
-        unfinished: Why the stage has work left, such as draws that failed; such a result is never fresh.
+        unfinished: Why the stage has work left, such as draws that failed; such a result is used, and never fresh.
     """
 
     node: str
@@ -63,13 +64,13 @@ class ResultStore:
         """What the pipeline's folder shows now."""
         return _read_record(self._shown / ".records" / f"{node.name}.json")
 
-    def kept(self, node: Node, fingerprint: str) -> Record | None:
-        """The record of a finished result with this fingerprint whose files are all as they were written."""
+    def kept(self, node: Node, fingerprint: str, *, deep: bool = False) -> Record | None:
+        """The record of a result with this fingerprint whose files are all as they were written."""
         folder = self.folder(node, fingerprint)
         record = _read_record(folder / RECORD)
-        if record is None or record.fingerprint != fingerprint or record.unfinished:
+        if record is None or record.fingerprint != fingerprint:
             return None
-        return None if changed_outputs(record, folder) else record
+        return None if changed_outputs(record, folder, deep=deep) else record
 
     def work_folder(self, node: Node, fingerprint: str) -> Path:
         """For checkpoints of work in progress; gone when the stage is finished."""
@@ -138,6 +139,6 @@ def _name_below(file: Path, path: Path) -> str:
 
 def _read_record(path: Path) -> Record | None:
     try:
-        return Record(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):  # absent, cut off, or from another version: as if it had never run
+        return TypeAdapter(Record).validate_json(path.read_bytes())
+    except (OSError, ValueError):  # absent, cut off, edited, or from another version: as if it had never run
         return None

@@ -68,7 +68,7 @@ def check_table(table: pl.DataFrame, schema: Schema, name: str) -> None:
 
 
 def digest_of_columns(path: Path, columns: Sequence[str]) -> str:
-    """A digest of some columns in an order of rows that no file name decides: what a stage's input is compared by."""
-    rows = pl.read_parquet(path, columns=list(columns)).sort(columns, nulls_last=True)
+    """A digest of some columns' distinct rows, in an order that no file name decides: how inputs are compared."""
+    rows = pl.read_parquet(path, columns=list(columns)).unique().sort(columns, nulls_last=True)
     # As text: binary formats keep, under a null, whatever lay there in the order of the file's rows.
     return hashlib.sha256(f"{rows.schema}\n{rows.write_ndjson()}".encode()).hexdigest()

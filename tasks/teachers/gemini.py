@@ -40,9 +40,11 @@ class GeminiSettings(PaidTeacherSettings):
         sampling = {"temperature": self.temperature, "seed": self.seed} | output
         return what_is_asked(self.kind, self.model, sampling, self.prompt, classes)
 
-    @contextmanager
-    def connect(self, classes: Sequence[str]) -> Iterator[Provider]:
-        """See `PaidTeacher`. `GOOGLE_GEMINI_BASE_URL` redirects the calls, to `mifuse lalm-server` for example."""
+    def check_ready(self, classes: Sequence[str]) -> None:
+        """See `PaidTeacher`."""
+        self._key()
+
+    def _key(self) -> str:
         key = next((key for name in _KEYS if (key := os.environ.get(name, "").strip())), None)
         if key and not (key.isascii() and key.isprintable()):  # the HTTP library's own complaint would show the key
             raise KeyMissingError(f"{self.model}: the API key holds characters that no key has, such as a line's end.")
@@ -50,6 +52,12 @@ class GeminiSettings(PaidTeacherSettings):
             raise KeyMissingError(
                 f"{self.model}: no API key. Set {' or '.join(_KEYS)}, or use `kind: simulated` to try without one."
             )
+        return key
+
+    @contextmanager
+    def connect(self, classes: Sequence[str]) -> Iterator[Provider]:
+        """See `PaidTeacher`. `GOOGLE_GEMINI_BASE_URL` redirects the calls, to `mifuse lalm-server` for example."""
+        key = self._key()
         # Imported here: the SDK takes half a second, and a run whose answers are all kept needs none of it.
         from tasks.teachers.gemini_provider import GeminiProvider
 

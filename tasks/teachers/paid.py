@@ -57,8 +57,11 @@ class PaidTeacher(Protocol):
     def asked(self, classes: Sequence[str]) -> dict[str, Any]:
         """Everything that decides an answer, besides the audio and the number of the draw: a part of its key."""
 
+    def check_ready(self, classes: Sequence[str]) -> None:
+        """Raises what would keep the teacher from being asked: KeyMissingError, SettingsError."""
+
     def connect(self, classes: Sequence[str]) -> AbstractContextManager[Provider]:
-        """A provider that is ready to be asked. Raises KeyMissingError where a key is needed and not set."""
+        """A provider that is ready to be asked; raises as `check_ready` does."""
 
 
 def what_is_asked(

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from tasks.asking.limits import LimitSettings
 from tasks.asking.provider import Provider
+from tasks.contracts.errors import SettingsError
 from tasks.contracts.settings import OPERATIONAL
 from tasks.teachers.paid import PaidTeacherSettings, what_is_asked
 
@@ -38,6 +39,15 @@ class SimulatedSettings(PaidTeacherSettings):
         """See `PaidTeacher`."""
         sampling = {"temperature": self.temperature, "seed": self.seed}
         return what_is_asked(self.kind, self.model, sampling, self.prompt, classes)
+
+    def check_ready(self, classes: Sequence[str]) -> None:
+        """See `PaidTeacher`."""
+        from tasks.teachers.loopback.judge import places_of
+
+        try:
+            places_of(classes)
+        except ValueError as error:
+            raise SettingsError(f"kind simulated: {error}") from error
 
     @contextmanager
     def connect(self, classes: Sequence[str]) -> Iterator[Provider]:

@@ -42,7 +42,7 @@ def test_a_relative_folder_is_meant_from_the_folder_of_pipelines_yaml(small_wavl
 
 
 def test_a_name_that_is_no_folder_here_is_a_hub_name(tmp_path: Path) -> None:
-    given = {"model": "microsoft/wavlm-base-plus"}
+    given = {"model": "microsoft/wavlm-base-plus", "revision": "main"}
     settings = HuggingFaceSettings.model_validate(given, context={"folder": tmp_path})
     assert settings.model == "microsoft/wavlm-base-plus"
 

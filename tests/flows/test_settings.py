@@ -72,6 +72,19 @@ def test_a_teacher_with_one_draw_is_refused_by_the_mutual_information_rule(tmp_p
     assert "teachers.lalm.draws: fuse.kind mutual_information needs at least 2, got 1" in told
 
 
+def test_mistakes_between_settings_are_told_at_once_too(tmp_path: Path) -> None:
+    told = mistakes(tmp_path, teachers={"Foo": {"kind": "simulated", "draws": 1}})
+    assert "3 mistakes" in told
+    assert '"Foo" cannot name columns' in told
+    assert "teachers.Foo.draws: fuse.kind mutual_information needs at least 2" in told
+    assert "exactly one of kind mc_dropout is needed" in told
+
+
+def test_the_classifier_cannot_be_called_like_the_paid_model(tmp_path: Path) -> None:
+    teachers = {"lalm": SETTINGS["teachers"]["classifier"]}
+    assert 'the results take "lalm" for a paid model' in mistakes(tmp_path, teachers=teachers)
+
+
 def test_a_teacher_with_one_draw_is_taken_by_the_equal_rule(tmp_path: Path) -> None:
     teachers = SETTINGS["teachers"] | {"lalm": {"kind": "simulated", "draws": 1}}
     assert read_pipelines(write(tmp_path, teachers=teachers, fuse={"kind": "equal"}))
@@ -98,6 +111,9 @@ def test_a_pipeline_cannot_be_called_like_a_shared_folder_of_the_cache(tmp_path:
         ("[1, 2]", "expected a mapping with `pipelines:`, found list"),
         ("pipelines: {}", "at least one named pipeline"),
         ("pipeline: {}", 'unknown key "pipeline". Known: defaults, pipelines.'),
+        ("pipelines: {a: {}, a: {}}", '"a" stands there twice'),
+        ("pipelines: {on: {}}", "the name is read as True; put it into quotes"),
+        ("pipelines: {a: null}", "must be a mapping, got None"),
     ],
 )
 def test_a_file_that_is_no_pipelines_file(tmp_path: Path, content: str, told: str) -> None:
@@ -124,7 +140,7 @@ def test_a_relative_encoder_folder_is_a_path_and_a_hub_name_stays_a_name(tmp_pat
     (tmp_path / "encoder").mkdir()
     names = {}
     for model in ("encoder", "./gone", "microsoft/wavlm-base-plus"):
-        source = SETTINGS["source"] | {"encoder": {"kind": "huggingface", "model": model}}
+        source = SETTINGS["source"] | {"encoder": {"kind": "huggingface", "model": model, "revision": "abc"}}
         read = read_pipelines(write(tmp_path, source=source))["calls"].source
         assert read is not None
         names[model] = read.encoder.model
@@ -133,6 +149,11 @@ def test_a_relative_encoder_folder_is_a_path_and_a_hub_name_stays_a_name(tmp_pat
         "./gone": str(tmp_path / "gone"),
         "microsoft/wavlm-base-plus": "microsoft/wavlm-base-plus",
     }
+
+
+def test_a_hub_name_needs_a_revision(tmp_path: Path) -> None:
+    source = SETTINGS["source"] | {"encoder": {"kind": "huggingface", "model": "microsoft/wavlm-base-plus"}}
+    assert "is a name on the hub and needs `revision`" in mistakes(tmp_path, source=source)
 
 
 def test_limits_prices_and_paths_do_not_enter_what_a_result_depends_on(tmp_path: Path) -> None:

@@ -24,9 +24,9 @@ def test_status_as_json_names_each_node_and_its_reasons(project: Project) -> Non
         "node": "index_clips",
         "stage": "index_clips",
         "fresh": True,
-        "kept": False,
+        "needs_work": False,
         "reasons": [],
-    } | {"kept": nodes["index_clips"]["kept"]}
+    }
     assert nodes["fuse_labels"]["reasons"] == ["fuse.kind: mutual_information → equal"]
     assert not nodes["evaluate_student"]["fresh"]
 
@@ -70,7 +70,10 @@ def test_plan_without_a_price_says_that_none_is_known(project: Project) -> None:
     assert "no price is known for gemini-9" in project.mifuse("plan", "small").output
 
 
-def test_a_run_nobody_can_agree_to_without_a_ceiling_is_refused(project: Project) -> None:
+def test_a_run_nobody_can_agree_to_without_a_ceiling_is_refused(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", "any")
     lalm = {"kind": "gemini", "model": "gemini-9", "draws": 3}
     project.change(teachers=SETTINGS["teachers"] | {"lalm": lalm})
     result = project.mifuse("run", "small")

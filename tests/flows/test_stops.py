@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -131,3 +133,21 @@ def wait_for(is_so: Callable[[], bool], run: subprocess.Popen[bytes]) -> None:
     while not is_so():
         assert run.poll() is None
         assert time.monotonic() < deadline
+
+
+def test_the_ceiling_of_the_command_line_is_the_runs_and_not_each_teachers(
+    paid: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lalm = {"kind": "gemini", "draws": 3, "max_cost_usd": 0.9, "seed": 1, "limits": {"concurrency": 2}}
+    paid.change(teachers=SETTINGS["teachers"] | {"lalm": lalm, "second": lalm | {"seed": 50}})
+    with running_server() as server:
+        point_at(server, monkeypatch)
+        assert paid.mifuse("run", "small", "--only", "query_lalm", "--max-cost-usd", "0.5").exit_code == 0
+        records = [paid.results / ".records" / f"query_lalm.{name}.json" for name in ("lalm", "second")]
+        each = [json.loads(record.read_text())["stats"]["paid_usd"] for record in records]
+        shutil.rmtree(paid.cache / "answers")
+        shutil.rmtree(paid.cache / "store" / "query_lalm")
+        ceiling = each[0] + each[1] / 2
+        result = paid.mifuse("run", "small", "--only", "query_lalm", "--max-cost-usd", str(ceiling))
+    assert result.exit_code == 3
+    assert "second (gemini-2.5-flash): asking stopped: the budget of" in result.output

@@ -72,9 +72,11 @@ def test_a_record_of_another_fingerprint_is_none(cache: Cache) -> None:
     assert cache.store.kept(NODE, "f2") is None
 
 
-def test_a_result_with_work_left_is_shown_and_not_kept(cache: Cache) -> None:
+def test_a_result_with_work_left_is_shown_and_says_so(cache: Cache) -> None:
     cache.finish(unfinished="3 draws failed and are asked again")
-    assert cache.store.kept(NODE, "f1") is None
+    kept = cache.store.kept(NODE, "f1")
+    assert kept is not None
+    assert kept.unfinished == "3 draws failed and are asked again"
     assert cache.shown() == "old"
 
 

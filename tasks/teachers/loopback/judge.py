@@ -84,12 +84,17 @@ def judge(prosody: Prosody, classes: Sequence[str]) -> NDArray[np.float64]:
     Raises:
         ValueError: No class, or one without a place; the message lists the known ones.
     """
-    if not classes:
-        raise ValueError("there is no class to choose from")
     here = np.array([_weigh(prosody, rule) for rule in (AROUSAL, VALENCE, DOMINANCE)])
-    places_C3 = np.array([_place(name) for name in classes])
+    places_C3 = places_of(classes)
     logits_C: NDArray[np.float64] = -STEEPNESS * np.sum((places_C3 - here) ** 2, axis=1)
     return logits_C
+
+
+def places_of(classes: Sequence[str]) -> NDArray[np.float64]:
+    """Where each emotion word lies, shape (C, 3): arousal, valence, dominance. Raises as `judge` does."""
+    if not classes:
+        raise ValueError("there is no class to choose from")
+    return np.array([_place(name) for name in classes])
 
 
 def _weigh(prosody: Prosody, rule: dict[str, float]) -> float:
