@@ -73,13 +73,11 @@ def pseudo_labels_schema(classes: Sequence[str], teachers: Sequence[str]) -> Sch
     schema: Schema = {
         "clip_id": pl.String(),
         "path": pl.String(),
-        "sha256": pl.String(),
         "duration_s": pl.Float64(),
         "label": label,
         "confidence": pl.Float64(),  # probability of the label
         "margin": pl.Float64(),  # probability of the label minus that of the runner-up
         "agreement": pl.Boolean(),  # do all teachers that answered name the same class?
-        "reason": pl.String(),  # which teacher was left out, and why; null when none was
         **{name: pl.Float64() for name in p_columns(classes)},
     }
     for teacher in teachers:
@@ -91,7 +89,11 @@ def pseudo_labels_schema(classes: Sequence[str], teachers: Sequence[str]) -> Sch
             f"{teacher}_weight": pl.Float64(),
             **{name: pl.Float64() for name in p_columns(classes, teacher)},
         }
-    return schema
+    # Last: a wide table shows its first columns, and those should tell a person something.
+    return schema | {
+        "reason": pl.String(),  # which teacher was left out, and why; null when none was
+        "sha256": pl.String(),
+    }
 
 
 def predictions_schema(classes: Sequence[str]) -> Schema:
