@@ -137,6 +137,15 @@ class SmallRun:
 
         fuse_labels.fn(self.rule, self.classes, self.clips, self.draws, {"pipeline": "small"}, self.pseudo_labels)
 
+    def trained(self) -> Any:
+        """With a student; where everything lies that `evaluate_student` reads."""
+        from tasks.evaluate_student import Evaluated
+
+        self.train(self.root)
+        paths = (self.clips, self.pseudo_labels, self.root / "student", self.folder, self.features)
+        rule = {"fuse": {"kind": "mutual_information"}}
+        return Evaluated(*paths, self.draws, gold=None, labels={}, settings=rule, costs={})
+
     def train(self, to: Path, **changed: Any) -> dict[str, Any]:
         """Trains into `to/student` with checkpoints in `to/work`: thirty steps, unless told otherwise."""
         from tasks.train_student import train_student

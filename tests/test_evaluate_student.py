@@ -29,19 +29,10 @@ def _one_thread() -> Iterator[None]:
         yield
 
 
-def train(run: SmallRun) -> Evaluated:
-    """The run with a student, and where everything lies."""
-    run.train(run.root)
-    paths = (run.clips, run.pseudo_labels, run.root / "student", run.folder, run.features)
-    return Evaluated(
-        *paths, run.draws, gold=None, labels={}, settings={"fuse": {"kind": "mutual_information"}}, costs={}
-    )
-
-
 @pytest.fixture(scope="module")
 def trained(make_small_run: Callable[..., SmallRun], tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
     """The LALM refused two of the sixteen clips, and answered a third one only once."""
-    return train(make_small_run(tmp_path_factory.mktemp("evaluated"), refused=REFUSED, once=ONCE))
+    return make_small_run(tmp_path_factory.mktemp("evaluated"), refused=REFUSED, once=ONCE).trained()
 
 
 CLASSES = ["angry", "happy", "neutral", "sad"]

@@ -23,18 +23,9 @@ def _one_thread() -> Iterator[None]:
         yield
 
 
-def train(run: SmallRun) -> Evaluated:
-    """The run with a student, and where everything lies."""
-    run.train(run.root)
-    paths = (run.clips, run.pseudo_labels, run.root / "student", run.folder, run.features)
-    return Evaluated(
-        *paths, run.draws, gold=None, labels={}, settings={"fuse": {"kind": "mutual_information"}}, costs={}
-    )
-
-
 @pytest.fixture(scope="module")
 def trained(make_small_run: Callable[..., SmallRun], tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
-    return train(make_small_run(tmp_path_factory.mktemp("evaluated")))
+    return make_small_run(tmp_path_factory.mktemp("evaluated")).trained()
 
 
 def relabelled(make_small_run: Callable[..., SmallRun], root: Path, label: pl.Expr) -> Evaluated:
@@ -44,7 +35,7 @@ def relabelled(make_small_run: Callable[..., SmallRun], root: Path, label: pl.Ex
         manifest = pl.read_csv(folder / "manifest.csv")
         manifest.with_columns(label=label).write_csv(folder / "manifest.csv")
 
-    return train(make_small_run(root, edit=edit))
+    return make_small_run(root, edit=edit).trained()
 
 
 def evaluate(of: Evaluated, out: Path) -> dict[str, Any]:
@@ -89,7 +80,7 @@ def test_a_clip_that_is_quarantined_is_not_scored(make_small_run: Callable[..., 
     def spoil(folder: Path) -> None:
         (folder / "audio" / "angry-0.wav").write_bytes(b"not audio")
 
-    spoilt = train(make_small_run(tmp_path / "run", edit=spoil))
+    spoilt = make_small_run(tmp_path / "run", edit=spoil).trained()
     assert evaluate(spoilt, tmp_path / "out")["student"]["n"] == 15
 
 

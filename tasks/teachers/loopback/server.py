@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import uvicorn
 
-from tasks.contracts.errors import SettingsError
+from tasks.contracts.errors import ProviderError, SettingsError
 from tasks.teachers.loopback.app import Asked, Loopback, LoopbackSettings, create_app
 
 START_WITHIN_S = 30.0  # two slow cores that also import torch
@@ -123,7 +123,7 @@ def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> Non
     deadline = time.monotonic() + START_WITHIN_S
     while not server.started:
         if not thread.is_alive() or time.monotonic() > deadline:
-            raise RuntimeError(f"the loopback LALM did not start within {START_WITHIN_S:g} s")
+            raise ProviderError(f"the loopback LALM did not start within {START_WITHIN_S:g} s; run again")
         time.sleep(0.005)
 
 
