@@ -2,48 +2,114 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 @dataclass(frozen=True)
 class Question:
-    """One draw of one clip."""
+    """What one call asks: one clip, one prompt, and which draws of it (more than one only with several candidates).
 
-    audio: bytes
-    mime_type: str
-    draw: int
+    A teacher that hears has `audio` with its `mime_type`; a text proxy has `text`, which stands in for the audio.
+    """
+
+    prompt: str
+    draws: tuple[int, ...]
+    audio: bytes = b""
+    mime_type: str = ""
+    text: str | None = None
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What arrived and was paid, usable or not. `refusal` says why the model gave no content."""
+    """What arrived and was paid, usable or not. `refusal` says why the model gave no content.
+
+    Of several candidates of one call, the first carries the call's input tokens and the others 0.
+    """
 
     text: str
     refusal: str | None
     model_version: str | None
-    input_tokens: int | None
-    output_tokens: int | None
+    input_tokens: int | None  # all of them, audio included
+    output_tokens: int | None  # thoughts included
+    audio_tokens: int | None = None  # None: the provider does not say which input was audio
 
 
 class Provider(Protocol):
     """One model behind one account."""
 
-    async def ask(self, question: Question) -> Answer:
-        """One call. Raises one of the three errors below when no answer came."""
+    async def ask(self, question: Question) -> list[Answer]:
+        """One call; one answer per draw that was asked for, in their order, or fewer: the rest is asked again.
+
+        Raises one of the errors below when no answer came.
+        """
+
+    async def close(self) -> None:
+        """Lets go of connections."""
+
+
+@dataclass(frozen=True)
+class BatchState:
+    """What the server says of a batch job. `ended` includes failed, expired and cancelled; results may be partial."""
+
+    ended: bool
+    done: int  # requests with a result so far, as far as the server tells
+    total: int
+    told: str  # the server's own word for it
+
+
+class BatchProvider(Protocol):
+    """A provider that also takes many questions as one job, cheaper and slower."""
+
+    @property
+    def most_bytes(self) -> int:
+        """Of the audio of one job, at most."""
+
+    @property
+    def most_questions(self) -> int:
+        """Of one job, at most."""
+
+    async def submit(self, name: str, questions: Mapping[str, Question]) -> str:
+        """Starts a job called `name` (unique) with one question per key; returns the server's id of it."""
+
+    async def find(self, name: str, keys: set[str]) -> str | None:
+        """The id of the job that was submitted under this name with these keys, if the server knows one."""
+
+    async def look(self, job: str) -> BatchState:
+        """How far it is."""
+
+    def results(self, job: str) -> AsyncIterator[tuple[str, Answer | Exception]]:
+        """Key → its answer, or one of the errors below, of a job that has ended."""
+
+    async def cancel(self, job: str) -> None:
+        """Asks the server to stop; it may take a while until the job has ended."""
 
 
 class TryAgainError(Exception):
-    """No answer this time; `wait_s` is what the server asked for, if it did."""
+    """No answer this time.
 
-    def __init__(self, what: str, wait_s: float | None = None, *, limited: bool = False) -> None:
+    Attributes:
+        wait_s: What the server asked for, if it did.
+        limited: It said "too many requests", for everyone and not for this one question.
+        may_be_paid: The model may have answered, and only the answer was lost: a time-out, a broken connection.
+    """
+
+    def __init__(
+        self, what: str, wait_s: float | None = None, *, limited: bool = False, may_be_paid: bool = False
+    ) -> None:
         super().__init__(what)
         self.wait_s = wait_s
-        self.limited = limited  # the server said "too many requests", for everyone and not for this one question
+        self.limited = limited
+        self.may_be_paid = may_be_paid
 
 
 class DailyQuotaError(Exception):
     """The account's quota for today is used up: waiting minutes does not help."""
+
+
+class CandidatesRefusedError(Exception):
+    """The model gives one candidate per call only."""
 
 
 class QuestionRejectedError(Exception):
@@ -55,3 +121,6 @@ class QuestionRejectedError(Exception):
     def __init__(self, what: str, *, for_all: bool) -> None:
         super().__init__(what)
         self.for_all = for_all
+
+
+Heard = Literal["audio", "text proxy"]

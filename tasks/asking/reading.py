@@ -5,19 +5,26 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from numpy import allclose
 
 _SUM_TOLERANCE = 0.1 + 1e-9  # models round: .33 + .33 + .33; further off is no distribution (1.1 - 1 is not quite 0.1)
 
 
+# What a teacher is asked for: a probability per class, or one class by name (then a draw is a vote).
+AnswerKind = Literal["distribution", "label"]
+
+
 class UnparsableError(ValueError):
     """The answer holds no distribution over the classes. The message says what is wrong with it."""
 
 
-def answer_schema(classes: Sequence[str]) -> dict[str, Any]:
-    """The JSON schema that the model must answer in: one number per class."""
+def answer_schema(classes: Sequence[str], answer: AnswerKind = "distribution") -> dict[str, Any]:
+    """The JSON schema that the model must answer in: one number per class, or one class's name."""
+    if answer == "label":
+        label = {"type": "string", "enum": list(classes)}
+        return {"type": "object", "properties": {"label": label}, "required": ["label"]}
     return {
         "type": "object",
         "properties": {name: {"type": "number"} for name in classes},

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,12 +15,16 @@ import diskcache
 from diskcache.core import MODE_PICKLE
 
 from tasks.contracts.errors import CacheError
-from tasks.storage.files import make_folder, sha256_of_json
+from tasks.storage.files import canonical_json, make_folder, sha256_of_json
 
 
 @dataclass(frozen=True)
 class StoredAnswer:
-    """What arrived, before anyone reads a distribution out of it, so that it can be read again without paying."""
+    """What arrived, before anyone reads a distribution out of it, so that it can be read again without paying.
+
+    The last three say which question it answers: `asked_id` names an entry of what was asked (see `note_asked`). They
+    are None in answers that were stored before mifuse wrote them.
+    """
 
     text: str
     refusal: str | None
@@ -28,6 +34,24 @@ class StoredAnswer:
     cost_usd: float | None
     latency_s: float
     answered_at: str
+    audio_tokens: int | None = None
+    audio_sha256: str | None = None
+    asked_id: str | None = None
+    draw: int | None = None
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What calls took of a quota and of money. `unconfirmed_usd` is the part of `usd` for answers that got lost."""
+
+    calls: int = 0
+    tokens: int = 0
+    usd: float = 0.0
+    unconfirmed_usd: float = 0.0
+
+    def __add__(self, other: Spent) -> Spent:
+        mine, theirs = astuple(self), astuple(other)
+        return Spent(*(a + b for a, b in zip(mine, theirs, strict=True)))
 
 
 def answer_key(*, audio_sha256: str, asked: dict[str, Any], draw: int) -> str:
@@ -36,6 +60,21 @@ def answer_key(*, audio_sha256: str, asked: dict[str, Any], draw: int) -> str:
     Not in it: path, timeouts, retries, limits. They change nothing in the answer.
     """
     return sha256_of_json({"audio": audio_sha256, "asked": asked, "draw": draw})
+
+
+class KeysOf:
+    """`answer_key` for many draws of one thing that is asked: its long text is hashed once."""
+
+    def __init__(self, asked: dict[str, Any]) -> None:
+        self.asked = asked
+        self.asked_id = sha256_of_json(asked)
+        self._start = hashlib.sha256(f'{{"asked":{canonical_json(asked)},"audio":"'.encode())
+
+    def key(self, audio_sha256: str, draw: int) -> str:
+        """As `answer_key` makes it."""
+        whole = self._start.copy()
+        whole.update(f'{audio_sha256}","draw":{draw}}}'.encode())
+        return whole.hexdigest()
 
 
 class _NoPickleDisk(diskcache.Disk):
@@ -78,6 +117,33 @@ class AnswerStore:
         content = self._cache.get(key)
         return None if content is None else StoredAnswer(**json.loads(content))
 
-    def put(self, key: str, answer: StoredAnswer) -> None:
-        """Stored when this returns: a process killed right after keeps it."""
-        self._cache.set(key, json.dumps(asdict(answer)).encode())
+    def put(self, key: str, answer: StoredAnswer, model: str = "", spent: Spent | None = None) -> None:
+        """Stored when this returns: a process killed right after keeps it, and what it cost is counted with it.
+
+        An answer that is there already is kept beside the new one.
+        """
+        with self._cache.transact():
+            if (old := self._cache.get(key)) is not None:
+                self._cache.set(f"old:{key}:{json.loads(old)['answered_at']}", old)
+            self._cache.set(key, json.dumps(asdict(answer)).encode())
+            if spent is not None:
+                self.charge(model, spent)
+
+    def charge(self, model: str, spent: Spent) -> None:
+        """Counts what a model took, by the hour (UTC)."""
+        key = f"spent:{model}:{datetime.now(UTC).isoformat(timespec='hours')[:13]}"
+        with self._cache.transact():
+            now = Spent(**json.loads(self._cache.get(key, b"{}"))) + spent
+            self._cache.set(key, json.dumps(asdict(now)).encode())
+
+    def spent(self, model: str, since: datetime) -> Spent:
+        """What a model took since the beginning of an hour."""
+        hours = int((datetime.now(UTC) - since).total_seconds() // 3600) + 1
+        keys = [f"spent:{model}:{(since.astimezone(UTC) + timedelta(hours=n)).isoformat()[:13]}" for n in range(hours)]
+        return sum((Spent(**json.loads(self._cache.get(key, b"{}"))) for key in keys), Spent())
+
+    def note_asked(self, keys: KeysOf, prompt_id: str) -> None:
+        """Remembers what an `asked_id` stands for, so that the store can be listed and verified by itself."""
+        name = f"asked:{keys.asked_id}"
+        if name not in self._cache:
+            self._cache.set(name, json.dumps({"asked": keys.asked, "prompt_id": prompt_id}).encode())

@@ -65,7 +65,12 @@ def sha256_of_json(content: Any) -> str:
     >>> sha256_of_json({"b": 1, "a": 2}) == sha256_of_json({"a": 2, "b": 1})
     True
     """
-    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+
+
+def canonical_json(content: Any) -> str:
+    """The same text for equal plain values, whatever the order of their keys."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
 
 def files_below(path: Path) -> list[Path]:

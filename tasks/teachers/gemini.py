@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
+from pydantic import Field
+
 from tasks.asking.provider import Provider
 from tasks.contracts.errors import KeyMissingError
-from tasks.teachers.paid import PaidTeacherSettings, what_is_asked
+from tasks.teachers.paid import PaidTeacherSettings
 
 _KEYS = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
 
@@ -19,6 +21,7 @@ class GeminiSettings(PaidTeacherSettings):
 
     kind: Literal["gemini"] = "gemini"
     model: str = "gemini-2.5-flash"
+    temperature: float = Field(default=0.6, ge=0, le=2)
     seed: int | None = None  # draw k is sent seed + k; None sends none, as the paper does
 
     @property
@@ -34,11 +37,11 @@ class GeminiSettings(PaidTeacherSettings):
         """Thoughts count as output: a model that thinks would be cut off before its answer."""
         return 1024 if self.is_thinking_off else 8192
 
-    def asked(self, classes: Sequence[str]) -> dict[str, Any]:
+    def asked(self, classes: Sequence[str]) -> list[dict[str, Any]]:
         """See `PaidTeacher`."""
         output = {"max_output_tokens": self.max_output_tokens, "thinking": "off" if self.is_thinking_off else "default"}
         sampling = {"temperature": self.temperature, "seed": self.seed} | output
-        return what_is_asked(self.kind, self.model, sampling, self.prompt, classes)
+        return self.asked_with(sampling, self.model, classes)
 
     def check_ready(self, classes: Sequence[str]) -> None:
         """See `PaidTeacher`."""

@@ -12,7 +12,6 @@ from google.genai import errors, types
 
 from tasks.asking.provider import Answer, DailyQuotaError, Question, QuestionRejectedError, TryAgainError
 from tasks.asking.reading import answer_schema
-from tasks.teachers.prompts import prompt_text
 
 if TYPE_CHECKING:
     from tasks.teachers.gemini import GeminiSettings
@@ -39,30 +38,35 @@ class GeminiProvider:
         self._key = key
         self._client: genai.Client | None = None
         self._asks = asks
-        self._prompt = prompt_text(asks.prompt, classes)
-        self._schema = answer_schema(classes)
+        self._schema = answer_schema(classes, asks.answer)
 
-    async def ask(self, question: Question) -> Answer:
+    async def ask(self, question: Question) -> list[Answer]:
         """See `Provider`."""
         if len(question.audio) > _INLINE_BYTES_AT_MOST:
             size_mb = len(question.audio) / 1e6
             raise QuestionRejectedError(f"the audio has {size_mb:.0f} MB; 14 MB can be sent inline", for_all=False)
         # vertexai=False: else GOOGLE_GENAI_USE_VERTEXAI, set for other work, sends the key to another service.
         self._client = self._client or genai.Client(vertexai=False, api_key=self._key, http_options=self._options)
-        contents: Any = [types.Part.from_bytes(data=question.audio, mime_type=question.mime_type), self._prompt]
+        contents: Any = [types.Part.from_bytes(data=question.audio, mime_type=question.mime_type), question.prompt]
         try:
             reply = await self._client.aio.models.generate_content(
-                model=self._asks.model, contents=contents, config=self._config(question.draw)
+                model=self._asks.model, contents=contents, config=self._config(question.draws[0])
             )
         except errors.APIError as error:
             raise _meaning(error) from error
         except httpx2.TimeoutException as error:
-            raise TryAgainError(f"no answer within {self._asks.limits.timeout_s:g} s") from error
+            raise TryAgainError(f"no answer within {self._asks.limits.timeout_s:g} s", may_be_paid=True) from error
         except (httpx2.TransportError, OSError) as error:
-            raise TryAgainError(f"{type(error).__name__}: {error}".rstrip(": ")) from error
+            is_sent = not isinstance(error, httpx2.ConnectError)
+            raise TryAgainError(f"{type(error).__name__}: {error}".rstrip(": "), may_be_paid=is_sent) from error
         except ValueError as error:  # a body that is cut off or no JSON
-            raise TryAgainError(f"the reply could not be read: {error}") from error
-        return _answer(reply)
+            raise TryAgainError(f"the reply could not be read: {error}", may_be_paid=True) from error
+        return [_answer(reply)]
+
+    async def close(self) -> None:
+        """See `Provider`."""
+        if self._client is not None:
+            await self._client.aio.aclose()
 
     def _config(self, draw: int) -> types.GenerateContentConfig:
         asks = self._asks

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Annotated, Any, Protocol
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from tasks.asking.limits import LimitSettings
-from tasks.asking.provider import Provider
-from tasks.asking.reading import answer_schema
+from tasks.asking.provider import Heard, Provider
+from tasks.asking.reading import AnswerKind, answer_schema
 from tasks.contracts.settings import OPERATIONAL, Settings
 from tasks.teachers.prompts import prompt_text
 
@@ -20,31 +20,101 @@ def _shipped_prompt(prompt_id: str) -> str:
     return prompt_id
 
 
-class PaidTeacherSettings(Settings):
-    """A model behind an API, asked `draws` times per clip."""
+def _as_list(given: Any) -> Any:
+    return (given,) if isinstance(given, str) else given
 
-    draws: int = Field(default=5, ge=1, le=64)
-    temperature: float = Field(default=0.6, ge=0, le=2)
-    prompt: Annotated[str, AfterValidator(_shipped_prompt)] = "emotion-v1"
+
+class AdaptiveDraws(Settings):
+    """`draws: {min: 2, max: 5, stop: 0.02}`: more draws only where they can still change the fused label."""
+
+    min: int = Field(default=2, ge=2, le=64)
+    max: int = Field(default=5, ge=2, le=64)
+    stop: float = Field(default=0.02, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> AdaptiveDraws:
+        if self.min > self.max:
+            raise ValueError(f"min must be at most max, got {self.min} and {self.max}")
+        return self
+
+
+class BatchSettings(Settings):
+    """`batch: {deadline_h: 24}`: half the price, later; what has not arrived by the deadline is asked online."""
+
+    deadline_h: float = Field(default=24, gt=0)
+    poll_s: float = Field(default=30, gt=0)
+
+
+class PaidTeacherSettings(Settings):
+    """A model behind an API, asked `draws` times per clip. `prompt` may name several: the draws take turns."""
+
+    draws: Annotated[int, Field(ge=1, le=64)] | AdaptiveDraws = 5
+    prompt: Annotated[
+        tuple[Annotated[str, AfterValidator(_shipped_prompt)], ...], BeforeValidator(_as_list), Field(min_length=1)
+    ] = ("emotion-v1",)
+    answer: AnswerKind = "distribution"
+    synonyms: dict[str, str] = Field(default={})  # what the model says → class, as in {joyful: happy}
     min_answered: float = Field(default=0.9, ge=0, le=1, json_schema_extra=OPERATIONAL)
     limits: LimitSettings = Field(default=LimitSettings(), json_schema_extra=OPERATIONAL)
     max_cost_usd: float | None = Field(default=None, gt=0, json_schema_extra=OPERATIONAL)
+    max_cost_usd_per_month: float | None = Field(default=None, gt=0, json_schema_extra=OPERATIONAL)
+
+    @property
+    def least_draws(self) -> int:
+        """Of every clip."""
+        return self.draws.min if isinstance(self.draws, AdaptiveDraws) else self.draws
+
+    @property
+    def most_draws(self) -> int:
+        """Of any clip."""
+        return self.draws.max if isinstance(self.draws, AdaptiveDraws) else self.draws
+
+    @property
+    def hears(self) -> Heard:
+        """Whether it hears the audio or reads a text about it."""
+        return "audio"
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """What a text proxy is told of a clip: "transcript", "prosody"."""
+        return ()
 
     @property
     def max_output_tokens(self) -> int:
         """The limit of each call, and what its cost is reserved for; an answer takes about 40."""
         return 1024
 
+    def asked_with(self, sampling: dict[str, Any], model: str, classes: Sequence[str]) -> list[dict[str, Any]]:
+        """The part of the key that all paid teachers build alike: one per prompt."""
+        kind = self.kind  # type: ignore[attr-defined]  # each kind of teacher has it
+        schema = answer_schema(classes, self.answer)
+        prompts = [prompt_text(prompt, classes) for prompt in self.prompt]
+        return [{"kind": kind, "model": model, **sampling, "prompt": text, "schema": schema} for text in prompts]
+
 
 class PaidTeacher(Protocol):
     """What the stage `query_lalm` relies on."""
 
     @property
+    def kind(self) -> str: ...
+    @property
     def model(self) -> str: ...
     @property
-    def draws(self) -> int: ...
+    def draws(self) -> int | AdaptiveDraws: ...
     @property
-    def prompt(self) -> str: ...
+    def least_draws(self) -> int: ...
+    @property
+    def most_draws(self) -> int: ...
+    @property
+    def prompt(self) -> tuple[str, ...]: ...
+    @property
+    def answer(self) -> AnswerKind: ...
+    @property
+    def synonyms(self) -> dict[str, str]: ...
+    @property
+    def hears(self) -> Heard: ...
+    @property
+    def reads(self) -> tuple[str, ...]: ...
     @property
     def min_answered(self) -> float: ...
     @property
@@ -52,10 +122,15 @@ class PaidTeacher(Protocol):
     @property
     def max_cost_usd(self) -> float | None: ...
     @property
+    def max_cost_usd_per_month(self) -> float | None: ...
+    @property
     def max_output_tokens(self) -> int: ...
 
-    def asked(self, classes: Sequence[str]) -> dict[str, Any]:
-        """Everything that decides an answer, besides the audio and the number of the draw: a part of its key."""
+    def asked(self, classes: Sequence[str]) -> list[dict[str, Any]]:
+        """What decides an answer, besides the audio and the number of the draw: a part of its key. One per prompt.
+
+        Draw k is asked with prompt k modulo their number.
+        """
 
     def check_ready(self, classes: Sequence[str]) -> None:
         """Raises what would keep the teacher from being asked: KeyMissingError, SettingsError."""
@@ -64,14 +139,3 @@ class PaidTeacher(Protocol):
         """A provider that is ready to be asked; raises as `check_ready` does."""
 
 
-def what_is_asked(
-    kind: str, model: str, sampling: dict[str, Any], prompt_id: str, classes: Sequence[str]
-) -> dict[str, Any]:
-    """The part of the key that all paid teachers build alike."""
-    return {
-        "kind": kind,
-        "model": model,
-        **sampling,
-        "prompt": prompt_text(prompt_id, classes),
-        "schema": answer_schema(classes),
-    }

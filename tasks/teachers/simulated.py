@@ -12,13 +12,14 @@ from tasks.asking.limits import LimitSettings
 from tasks.asking.provider import Provider
 from tasks.contracts.errors import SettingsError
 from tasks.contracts.settings import OPERATIONAL
-from tasks.teachers.paid import PaidTeacherSettings, what_is_asked
+from tasks.teachers.paid import PaidTeacherSettings
 
 
 class SimulatedSettings(PaidTeacherSettings):
     """`kind: simulated`. Judges prosody by fixed rules; a weak teacher, and no substitute for a real model."""
 
     kind: Literal["simulated"] = "simulated"
+    temperature: float = Field(default=0.6, ge=0, le=2)
     seed: int = 0  # draw k is sent seed + k, so that a run can be repeated exactly
     limits: LimitSettings = Field(
         default=LimitSettings(requests_per_minute=None, tokens_per_minute=None, concurrency=16),
@@ -35,10 +36,10 @@ class SimulatedSettings(PaidTeacherSettings):
         """What the loopback server calls itself."""
         return "simulated-prosody-1"
 
-    def asked(self, classes: Sequence[str]) -> dict[str, Any]:
+    def asked(self, classes: Sequence[str]) -> list[dict[str, Any]]:
         """See `PaidTeacher`."""
         sampling = {"temperature": self.temperature, "seed": self.seed}
-        return what_is_asked(self.kind, self.model, sampling, self.prompt, classes)
+        return self.asked_with(sampling, self.model, classes)
 
     def check_ready(self, classes: Sequence[str]) -> None:
         """See `PaidTeacher`."""

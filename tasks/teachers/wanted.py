@@ -2,44 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-from tasks.storage.answers import answer_key
+from tasks.storage.answers import KeysOf, answer_key
 from tasks.teachers.paid import PaidTeacher
+from tasks.teachers.prompts import prompt_text
 
 _AUDIO_TOKENS_PER_S = 32  # Gemini's older pages say 32, its newer ones 25; the usage that comes back is what counts
 _LETTERS_PER_TOKEN = 3  # about four in English; rather too many tokens than too few
 _SCHEMA_TOKENS = 50
+_PROSODY_TOKENS = 150
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Wanted:
-    """One draw of one audio content."""
+    """One draw of one audio content. `transcript` is None unless the teacher reads it."""
 
     sha256: str
     path: str
     duration_s: float
+    transcript: str | None
+    prompt: int
     draw: int
     key: str
 
-    @property
-    def audio_tokens(self) -> int:
-        return round(self.duration_s * _AUDIO_TOKENS_PER_S)
 
+class Asking:
+    """One teacher's questions about a pipeline's classes: prompts, keys, sizes."""
 
-def wanted_draws(clips: pl.DataFrame, teacher: PaidTeacher, classes: Sequence[str]) -> list[Wanted]:
-    """Each draw of each row of `clips` (sha256, path, duration_s), which holds each audio content once."""
-    asked = teacher.asked(classes)
-    return [
-        Wanted(sha256, path, duration_s, draw, answer_key(audio_sha256=sha256, asked=asked, draw=draw))
-        for sha256, path, duration_s in clips.select("sha256", "path", "duration_s").iter_rows()
-        for draw in range(teacher.draws)
-    ]
+    def __init__(self, teacher: PaidTeacher, classes: Sequence[str]) -> None:
+        self.teacher = teacher
+        self.classes = list(classes)
+        self.prompts = [prompt_text(prompt, classes) for prompt in teacher.prompt]
+        self.keys = [KeysOf(asked) for asked in teacher.asked(classes)]
 
+    def wanted(self, clips: pl.DataFrame, draws: Iterable[int]) -> list[Wanted]:
+        """These draws of each row of `clips` (sha256, path, duration_s, transcript); each audio stands there once."""
+        reads_transcript = "transcript" in self.teacher.reads
+        columns = clips.select("sha256", "path", "duration_s", "transcript").iter_rows()
+        numbers = list(draws)
+        return [
+            self._wanted(sha256, path, duration_s, (transcript or "") if reads_transcript else None, draw)
+            for sha256, path, duration_s, transcript in columns
+            for draw in numbers
+        ]
 
-def prompt_tokens(teacher: PaidTeacher, classes: Sequence[str]) -> int:
-    """About how many tokens the prompt and the schema take."""
-    return len(str(teacher.asked(classes)["prompt"])) // _LETTERS_PER_TOKEN + _SCHEMA_TOKENS
+    def _wanted(self, sha256: str, path: str, duration_s: float, transcript: str | None, draw: int) -> Wanted:
+        prompt = draw % len(self.prompts)
+        keys = self.keys[prompt]
+        if transcript is None:
+            key = keys.key(sha256, draw)
+        else:
+            key = answer_key(audio_sha256=sha256, asked=keys.asked | {"transcript": transcript}, draw=draw)
+        return Wanted(sha256, path, duration_s, transcript, prompt, draw, key)
+
+    def audio_tokens(self, want: Wanted) -> int:
+        """About how many tokens the audio takes; 0 where a text stands in for it."""
+        return round(want.duration_s * _AUDIO_TOKENS_PER_S) if self.teacher.hears == "audio" else 0
+
+    def text_tokens(self, want: Wanted) -> int:
+        """About how many tokens all text takes."""
+        prompt = len(self.prompts[want.prompt]) // _LETTERS_PER_TOKEN + _SCHEMA_TOKENS
+        if self.teacher.hears == "audio":
+            return prompt
+        return prompt + _PROSODY_TOKENS + len(want.transcript or "") // _LETTERS_PER_TOKEN

@@ -12,13 +12,13 @@ def known_prompts() -> list[str]:
     return sorted(Path(file.name).stem for file in resources.files(__name__).iterdir() if file.name.endswith(".md"))
 
 
-def prompt_text(prompt_id: str, classes: Sequence[str]) -> str:
+def prompt_text(prompt: str, classes: Sequence[str]) -> str:
     """The prompt as it is sent.
 
     Raises:
         ValueError: No such prompt.
     """
-    if prompt_id not in known_prompts():
-        raise ValueError(f'no prompt "{prompt_id}"; known: {", ".join(known_prompts())}')
-    template = resources.files(__name__).joinpath(f"{prompt_id}.md").read_text(encoding="utf-8")
+    if prompt not in known_prompts():
+        raise ValueError(f'no prompt "{prompt}"; known: {", ".join(known_prompts())}')
+    template = resources.files(__name__).joinpath(f"{prompt}.md").read_text(encoding="utf-8")
     return template.strip().format(classes=", ".join(classes))
