@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
 import flows.quiet  # noqa: F401
+from flows.cache_cli import cache
 from flows.interrupt import EXIT_CODE, prompt_interrupt
+from flows.located import located
 from tasks.contracts.errors import MifuseError
 
 
@@ -36,21 +35,6 @@ class _Commands(click.Group):
 @click.version_option(package_name="mifuse")
 def main() -> None:
     """Unlabelled speech, a source-trained classifier and a paid audio-language model → pseudo-labels and a student."""
-
-
-def located(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command the options that say where: they arrive as the path of pipelines.yaml and the cache folder."""
-
-    @click.option("--pipelines", metavar="FILE", help="Default: MIFUSE_PIPELINES, else ./pipelines.yaml")
-    @click.option("--cache", metavar="DIR", help="Default: MIFUSE_CACHE, else cache/ beside pipelines.yaml")
-    @functools.wraps(command)
-    def with_places(*args: Any, pipelines: str | None, cache: str | None, **options: Any) -> None:
-        from flows.place import cache_folder, pipelines_file
-
-        file = pipelines_file(pipelines)
-        command(*args, where=(file, cache_folder(cache, file)), **options)
-
-    return with_places
 
 
 @main.command()
@@ -95,6 +79,8 @@ def plan(where: tuple[Path, Path], pipeline: str) -> None:
     "--max-cost-usd", type=click.FloatRange(min=0, min_open=True), help="Lowers the ceiling of pipelines.yaml."
 )
 @click.option("--yes", is_flag=True, help="Do not ask before spending more than $1.")
+@click.option("--retry", metavar="STATUS,…", help="Ask again for answers that are refused, unparsable or both.")
+@click.option("--reparse", is_flag=True, help="Read all stored answers again, without a call.")
 @located
 def run(
     where: tuple[Path, Path],
@@ -104,11 +90,14 @@ def run(
     force: tuple[str, ...],
     max_cost_usd: float | None,
     yes: bool,
+    retry: str | None,
+    reparse: bool,
 ) -> None:
     """Run what is stale; pay only for what is new."""
     from flows.run import RunOptions, run_stale
 
-    run_stale(pipeline, *where, RunOptions(only, start_from, force, max_cost_usd, yes))
+    statuses = tuple(status.strip() for status in (retry or "").split(",") if status.strip())
+    run_stale(pipeline, *where, RunOptions(only, start_from, force, max_cost_usd, yes, statuses, reparse))
 
 
 @main.command()
@@ -183,15 +172,23 @@ def train_source(where: tuple[Path, Path], pipeline: str, force: bool) -> None:
 @click.option("--faults", metavar="SPEC", help="For example 429:0.1,503*3 (see docs/loopback.md).")
 @click.option("--latency-s", default=0.0, show_default=True, help="How long each answer takes at least.")
 @click.option("--requests-per-minute", type=int, help="Answer 429 beyond it.")
-def lalm_server(port: int, faults: str | None, latency_s: float, requests_per_minute: int | None) -> None:
-    """Serve the loopback LALM in Gemini's wire format."""
+@click.option("--batch-s", default=0.0, show_default=True, help="How long a batch takes.")
+def lalm_server(
+    port: int, faults: str | None, latency_s: float, requests_per_minute: int | None, batch_s: float
+) -> None:
+    """Serve the loopback LALM in the wire formats of Gemini, OpenAI and Anthropic."""
     from tasks.contracts.errors import SettingsError
     from tasks.teachers.loopback.server import serve_forever
 
     try:
-        serve_forever(port=port, faults=faults, latency_s=latency_s, requests_per_minute=requests_per_minute)
+        serve_forever(
+            port=port, faults=faults, latency_s=latency_s, requests_per_minute=requests_per_minute, batch_s=batch_s
+        )
     except ValueError as error:
         raise SettingsError(f"lalm-server: {error}") from error
+
+
+main.add_command(cache)
 
 
 if __name__ == "__main__":

@@ -17,11 +17,14 @@ from tasks.storage.file_hashes import hash_files
 from tasks.storage.files import sha256_of_file, sha256_of_json
 from tasks.storage.manifests import list_clips
 from tasks.teachers import PaidSettings
+from tasks.teachers.paid import AdaptiveDraws
 
 
 def nodes_of(name: str, pipeline: PipelineSettings, cache: Path, *, deep: bool = False) -> list[Node]:
     """All nodes of the pipeline with this name, each after those it reads from; `deep` hashes all audio again."""
-    teachers = [_teacher_node(pipeline, teacher, cache) for teacher in pipeline.teachers]
+    # The classifier first: adaptive draws of a paid teacher look at its draws.
+    order = sorted(pipeline.teachers, key=lambda teacher: teacher in pipeline.paid)
+    teachers = [_teacher_node(pipeline, teacher) for teacher in order]
     return [
         _index(pipeline, cache, deep),
         *teachers,
@@ -46,8 +49,8 @@ def _clips(*columns: str) -> Read:
     return Read("index_clips", "clips.parquet", ("sha256", *columns))
 
 
-def _draws(pipeline: PipelineSettings, teacher: str) -> Read:
-    columns = ("sha256", "draw", "status", *p_columns(pipeline.classes))
+def _draws(pipeline: PipelineSettings, teacher: str, *more: str) -> Read:
+    columns = ("sha256", "draw", "status", *p_columns(pipeline.classes), *more)
     return Read(teacher_node(pipeline, teacher), draws_file(teacher), columns)
 
 
@@ -94,17 +97,27 @@ def facts_memory(cache: Path) -> Path:
     return cache / "audio" / f"facts-{CODE_VERSIONS['index_clips']}.parquet"
 
 
-def _teacher_node(pipeline: PipelineSettings, name: str, cache: Path) -> Node:
+def _teacher_node(pipeline: PipelineSettings, name: str) -> Node:
     teacher = pipeline.teachers[name]
     node, writes = teacher_node(pipeline, name), (draws_file(name),)
     # Settings stand under the key that they have in pipelines.yaml, so that reasons name them as a user does.
     # clip_id is not computed from, but it is printed: a renamed clip rewrites the table, at no cost.
     reads = (_clips("clip_id", "status"),)
     if isinstance(teacher, PaidSettings):
-        asked = {"draws": teacher.draws} | teacher.asked(pipeline.classes)
-        return Node("query_lalm", node, {f"teachers.{name}": asked}, reads, writes)
+        return _paid_node(pipeline, name, teacher)
     settings = {f"teachers.{name}": teacher.fingerprint(), "classes": pipeline.classes}
     return Node("mc_dropout", node, settings, reads, writes, lambda: _classifier(pipeline))
+
+
+def _paid_node(pipeline: PipelineSettings, name: str, teacher: PaidSettings) -> Node:
+    asked = teacher.asked(pipeline.classes)
+    prompts = [each["prompt"] for each in asked]
+    settings = asked[0] | {"prompt": prompts[0] if len(prompts) == 1 else prompts, "synonyms": teacher.synonyms}
+    settings["draws"] = teacher.draws.fingerprint() if isinstance(teacher.draws, AdaptiveDraws) else teacher.draws
+    reads: tuple[Read, ...] = (_clips("clip_id", "status", *(["transcript"] if "transcript" in teacher.reads else [])),)
+    if isinstance(teacher.draws, AdaptiveDraws):
+        reads += (_draws(pipeline, pipeline.classifier_name),)
+    return Node("query_lalm", f"query_lalm.{name}", {f"teachers.{name}": settings}, reads, (draws_file(name),))
 
 
 def _classifier(pipeline: PipelineSettings) -> dict[str, str]:
@@ -121,7 +134,7 @@ def _fuse(name: str, pipeline: PipelineSettings) -> Node:
     settings["pipeline"] = name  # printed in the file: not shared with a pipeline of another name
     reads = (
         _clips("clip_id", "path", "duration_s", "status"),
-        *(_draws(pipeline, teacher) for teacher in pipeline.teachers),
+        *(_draws(pipeline, teacher, "heard") for teacher in pipeline.teachers),
     )
     return Node("fuse_labels", "fuse_labels", settings, reads, ("pseudo_labels.parquet",))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from prefect import flow
 
+from flows.cost import check_ceiling, estimate_run
 from flows.evaluate_student import evaluate_student
 from flows.fuse_labels import fuse_labels
 from flows.index_clips import index_clips
@@ -36,21 +37,27 @@ def run_pipeline(
     start_from: str | None = None,
     force: list[str] | None = None,
     max_cost_usd: float | None = None,
+    retry: list[str] | None = None,
+    reparse: bool = False,
+    agreed: bool = False,
 ) -> None:
-    """Runs what is stale, in the order of the DAG. The parameters are those of `mifuse run`."""
+    """Runs what is stale, in the order of the DAG. The parameters are those of `mifuse run`; see it for `agreed`."""
     place = open_place(pipeline, Path(pipelines).absolute(), Path(cache).absolute())
     where = {"pipeline": pipeline, "pipelines": str(Path(pipelines).absolute()), "cache": str(place.cache)}
-    chosen = Steps(only, start_from, tuple(force or ())).chosen(place.nodes)
+    steps = Steps(only, start_from, tuple(force or ()), tuple(retry or ()), reparse)
+    chosen = steps.chosen(place.nodes)
     place.check_ready(chosen)
+    if not agreed:
+        check_ceiling(estimate_run(place, steps), max_cost_usd)
     for node in chosen:
         verdict = place.verdict(node.name)
-        if not verdict.needs_work and node.stage not in (force or ()):
+        if not verdict.needs_work and node.stage not in steps.forced:
             for kept in place.show_kept([verdict]):
                 tell_kept(kept)
             continue
         options: dict[str, Any] = {"teacher": node.name.partition(".")[2]} if "." in node.name else {}
         if node.stage == "query_lalm":
-            options["max_cost_usd"] = max_cost_usd
+            options |= {"max_cost_usd": max_cost_usd, "retry": retry, "reparse": reparse}
         stats = FLOWS[node.stage](**where, **options)
         if max_cost_usd is not None:  # the ceiling is the run's, not each teacher's
             max_cost_usd = max(0.0, max_cost_usd - stats.get("paid_usd", 0.0))

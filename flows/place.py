@@ -26,6 +26,12 @@ class Place:
     name: str
     settings: PipelineSettings
     cache: Path
+    pipelines: Path  # the file that it stands in
+
+    @property
+    def prices(self) -> Path:
+        """Where the user's own list of prices is looked for."""
+        return self.pipelines.parent / "prices.yaml"
 
     @property
     def store(self) -> ResultStore:
@@ -133,4 +139,4 @@ def open_place(name: str, pipelines: Path, cache: Path) -> Place:
     """
     settings = read_pipelines(pipelines, only=name)[name]
     make_folder(cache)
-    return Place(name, settings, cache)
+    return Place(name, settings, cache, pipelines)

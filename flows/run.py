@@ -10,13 +10,11 @@ from pathlib import Path
 
 import click
 
-from flows.cost import Estimate, estimate_costs
+from flows.cost import Estimate, can_ask, check_ceiling, estimate_costs
 from flows.place import Place, open_place
 from flows.show import print_results
 from flows.steps import Steps, tell_kept
 from tasks.contracts.errors import SettingsError
-
-_ASK_FROM_USD = 1.0
 
 
 @dataclass(frozen=True)
@@ -28,17 +26,25 @@ class RunOptions:
     force: tuple[str, ...] = ()
     max_cost_usd: float | None = None
     yes: bool = False
+    retry: tuple[str, ...] = ()
+    reparse: bool = False
+
+    @property
+    def steps(self) -> Steps:
+        """Which stages, and which answers."""
+        return Steps(self.only, self.start_from, self.force, self.retry, self.reparse)
 
 
 def run_stale(pipeline: str, pipelines: Path, cache: Path, options: RunOptions) -> None:
     """Runs what is stale and prints the table."""
     place = open_place(pipeline, pipelines, cache)
-    chosen = Steps(options.only, options.start_from, options.force).chosen(place.nodes)
+    steps = options.steps
+    chosen = steps.chosen(place.nodes)
     names = {node.name for node in chosen}
     verdicts = place.examine()
     for node in place.show_kept(verdicts):
         tell_kept(node)
-    stale = [v for v in verdicts if v.node.name in names and (v.needs_work or v.node.stage in options.force)]
+    stale = [v for v in verdicts if v.node.name in names and (v.needs_work or v.node.stage in steps.forced)]
     if not stale:
         is_all = len(chosen) == len(verdicts)
         what = "everything is" if is_all else ", ".join(node.name for node in chosen) + ":"
@@ -46,7 +52,7 @@ def run_stale(pipeline: str, pipelines: Path, cache: Path, options: RunOptions) 
         tell_outcome(place)
         return
     place.check_ready([verdict.node for verdict in stale])
-    estimate = estimate_costs(place, verdicts, stale)
+    estimate = estimate_costs(place, verdicts, stale, steps)
     for teacher in estimate.asks:
         place.settings.paid[teacher].check_ready(place.settings.classes)
     confirm_cost(estimate, options)
@@ -62,6 +68,9 @@ def run_stale(pipeline: str, pipelines: Path, cache: Path, options: RunOptions) 
         options.start_from,
         list(options.force),
         options.max_cost_usd,
+        list(options.retry),
+        options.reparse,
+        agreed=True,
     )
     tell_outcome(place)
 
@@ -81,18 +90,12 @@ def confirm_cost(estimate: Estimate, options: RunOptions) -> None:
     Raises:
         SettingsError: Nobody can be asked and there is no ceiling, or the answer was no.
     """
-    if estimate.usd < _ASK_FROM_USD and not estimate.unpriced:
+    if not estimate.needs_consent:
         return
     print(estimate.told())
-    ceiling = options.max_cost_usd or estimate.ceiling_usd
-    if options.yes or (not sys.stdin.isatty() and ceiling is not None):
-        return
-    if not sys.stdin.isatty():
-        raise SettingsError(
-            f"the run needs {estimate.told().strip()}, and nobody can be asked. Set teachers.….max_cost_usd in "
-            "pipelines.yaml or give --max-cost-usd, or agree with --yes."
-        )
-    if not click.confirm("Go on?"):
+    if not can_ask():
+        check_ceiling(estimate, options.max_cost_usd)
+    elif not options.yes and not click.confirm("Go on?"):
         raise SettingsError("not agreed; nothing was spent.")
 
 

@@ -22,6 +22,7 @@ from tasks.storage.clips import ClipsSettings
 from tasks.students import StudentSettings
 from tasks.teachers import PaidSettings, TeacherSettings
 from tasks.teachers.mc_dropout import MCDropoutSettings
+from tasks.teachers.prompts import prompt_facts, prompt_id
 
 # Folders of the cache that all pipelines share; a pipeline's own folder stands beside them.
 SHARED_FOLDERS = ("answers", "audio", "features", "store", "work")
@@ -81,11 +82,11 @@ class PipelineSettings(Settings):
         is_paid = isinstance(teacher, PaidSettings)
         if {"lalm": True, "classifier": False}.get(name, is_paid) != is_paid:
             yield f'teachers.{name}: the results take "lalm" for a paid model and "classifier" for the classifier'
-        if teacher.draws < self.fuse.min_draws:
-            yield (
-                f"teachers.{name}.draws: fuse.kind {self.fuse.kind} needs at least {self.fuse.min_draws}, "
-                f"got {teacher.draws}"
-            )
+        least = teacher.least_draws if isinstance(teacher, PaidSettings) else teacher.draws
+        if least < self.fuse.min_draws:
+            yield f"teachers.{name}.draws: fuse.kind {self.fuse.kind} needs at least {self.fuse.min_draws}, got {least}"
+        if isinstance(teacher, PaidSettings):
+            yield from _mistakes_in_asking(name, teacher, self.classes)
 
     @property
     def paid(self) -> dict[str, PaidSettings]:
@@ -103,6 +104,21 @@ class PipelineSettings(Settings):
         teacher = self.teachers[self.classifier_name]
         assert isinstance(teacher, MCDropoutSettings)
         return teacher
+
+
+def _mistakes_in_asking(name: str, teacher: PaidSettings, classes: list[str]) -> Iterator[str]:
+    if unknown := sorted(set(teacher.synonyms.values()) - set(classes)):
+        yield f"teachers.{name}.synonyms: {', '.join(unknown)}: no such class; known: {', '.join(classes)}"
+    ids = [prompt_id(prompt) for prompt in teacher.prompt]
+    if twice := sorted({each for each in ids if ids.count(each) > 1}):
+        yield f"teachers.{name}.prompt: {', '.join(twice)} stands there twice; the tables tell prompts by their names"
+    for prompt in teacher.prompt:
+        hears, answer = prompt_facts(prompt)
+        named = f'teachers.{name}.prompt: "{prompt_id(prompt)}"'
+        if hears is not None and hears != teacher.hears:
+            yield f"{named} is written for: {hears}; kind {teacher.kind} has: {teacher.hears}"
+        if answer is not None and answer != teacher.answer:
+            yield f"{named} asks for a {answer}; teachers.{name}.answer is {teacher.answer}"
 
 
 def read_pipelines(path: Path, only: str | None = None) -> dict[str, PipelineSettings]:

@@ -10,30 +10,44 @@ from flows.place import Place
 from tasks.contracts.errors import SettingsError
 from tasks.contracts.stages import CODE_VERSIONS, Node
 
+# Statuses of stored answers that a user can ask for again; failed draws are asked again anyway.
+_RETRIED = ("refused", "unparsable")
+
 # Counts that are told even when they are 0; of the others 0 is nothing to tell.
 _ALWAYS_TOLD = ("calls", "paid_usd", "cost_usd", "quarantined")
 
 
 @dataclass(frozen=True)
 class Steps:
-    """`--only`, `--from` and `--force`: names of stages."""
+    """`--only`, `--from` and `--force`: names of stages. `--retry` and `--reparse` are about paid teachers' answers."""
 
     only: str | None = None
     start_from: str | None = None
     force: tuple[str, ...] = ()
+    retry: tuple[str, ...] = ()
+    reparse: bool = False
 
     def __post_init__(self) -> None:
+        if unknown := set(self.retry) - set(_RETRIED):
+            raise SettingsError(f"--retry {', '.join(sorted(unknown))}: expected {' or '.join(_RETRIED)}.")
+        if self.retry and self.reparse:
+            raise SettingsError("--retry asks again and --reparse asks nothing: give one of them.")
         for name in (self.only, self.start_from, *self.force):
             if name is not None and name not in CODE_VERSIONS:
                 raise SettingsError(f'no stage "{name}". The stages are {", ".join(CODE_VERSIONS)}.')
+
+    @property
+    def forced(self) -> tuple[str, ...]:
+        """Stages that run even where they are fresh."""
+        return (*self.force, *(["query_lalm"] if self.retry or self.reparse else []))
 
     def chosen(self, nodes: list[Node]) -> list[Node]:
         """The nodes that the run may touch, in the order of the DAG."""
         order = list(CODE_VERSIONS)
         first = order.index(self.start_from) if self.start_from else 0
         chosen = [n for n in nodes if order.index(n.stage) >= first and self.only in (None, n.stage)]
-        if left_out := set(self.force) - {node.stage for node in chosen}:
-            raise SettingsError(f"--force {', '.join(sorted(left_out))}: left out by --only or --from.")
+        if left_out := set(self.forced) - {node.stage for node in chosen}:
+            raise SettingsError(f"{', '.join(sorted(left_out))}: forced, but left out by --only or --from.")
         return chosen
 
 

@@ -19,7 +19,7 @@ from tasks.encoders.features import AudioFile
 from tasks.evaluation.compare import score_systems
 from tasks.evaluation.report import ReportData, render_report
 from tasks.evaluation.summary import summarise
-from tasks.evaluation.systems import FUSED, STUDENT
+from tasks.evaluation.systems import FUSED, STUDENT, text_proxies
 from tasks.networks.predict import predict_files
 from tasks.storage.draws import model_versions
 from tasks.storage.files import write_json
@@ -82,6 +82,9 @@ def evaluate_student(
         )
     metrics = _metrics(gold, labels, predictions, classes, teachers, classifier)
     summary = summarise(labels, predictions, teachers, classes)
+    for teacher in text_proxies(labels, teachers):
+        for rows in filter(None, (metrics, summary["systems"])):
+            rows[teacher]["heard"] = "text proxy"
     write_json(out / "metrics.json", metrics or {"summary": summary})
     data = ReportData(
         pipeline=pipeline,

@@ -17,7 +17,7 @@ from tasks.fusion import Rule
 from tasks.fusion.base import Draws, fuse
 from tasks.maths.uncertainty import entropy, mean_draw, mutual_information
 from tasks.storage.clips import each_audio_once, read_usable_clips
-from tasks.storage.draws import read_draws
+from tasks.storage.draws import how_heard, read_draws
 from tasks.storage.tables import write_table
 
 Columns = dict[str, Any]
@@ -55,6 +55,7 @@ def fuse_labels(
     columns = _label_columns(fused_NC, classes) | {"reason": _reasons(teachers, rule)}
     for t, (name, teacher) in enumerate(teachers.items()):
         columns |= _teacher_columns(name, teacher, weights_NT[:, t], classes)
+        columns[f"{name}_heard"] = [how_heard(draws[name])] * once.height
     columns["agreement"] = _agreement([columns[f"{name}_label"] for name in teachers])
     rows = pl.DataFrame({"sha256": once["sha256"], **columns}, strict=False)
     schema = pseudo_labels_schema(classes, list(teachers))

@@ -10,7 +10,7 @@ import polars as pl
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks.contracts.tables import DRAW_STATUS, draws_schema, p_columns
+from tasks.contracts.tables import DRAW_STATUS, HEARD, draws_schema, p_columns
 from tasks.encoders.features import AudioFile, features_of
 from tasks.storage.clips import each_audio_once, read_usable_clips
 from tasks.storage.tables import write_table
@@ -59,6 +59,7 @@ def _table(
         pl.lit("answered").cast(DRAW_STATUS).alias("status"),
         *(pl.Series(name, probs_NKC.reshape(n * k, c)[:, i]) for i, name in enumerate(p_columns(classes))),
         pl.lit(version).alias("model_version"),
+        pl.lit("audio").cast(HEARD).alias("heard"),
     )
     named = clips.select("clip_id", "sha256").join(draws, on="sha256", how="left", maintain_order="left")
     return named.select(draws_schema(classes).keys())

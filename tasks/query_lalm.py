@@ -1,34 +1,49 @@
-"""Stage: `clips.parquet` → `draws/<teacher>.parquet`, N answers of a paid teacher per clip. Pays only for new ones."""
+"""Stage: `clips.parquet` → `draws/<teacher>.parquet`, a paid teacher's answers per clip. Pays only for new ones."""
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
-from filelock import FileLock, Timeout
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks.asking.engine import Engine, Job, Outcome
-from tasks.asking.money import Budget, price_list
-from tasks.asking.provider import Question, QuestionRejectedError
-from tasks.asking.reading import UnparsableError, read_distribution
-from tasks.contracts.errors import CacheError, ProviderError, QuotaError, SettingsError
-from tasks.contracts.progress import progress_bar
-from tasks.contracts.tables import DRAW_STATUS, p_columns, paid_draws_schema
-from tasks.storage.answers import AnswerStore, StoredAnswer
-from tasks.storage.audio import MIME_TYPES, as_flac, read_audio
+from tasks.asking.job import Outcome, Stop
+from tasks.contracts.errors import CacheError, MifuseError, ProviderError, QuotaError
+from tasks.contracts.tables import DRAW_STATUS, paid_draws_schema
+from tasks.fusion.adaptive import decider
+from tasks.maths.uncertainty import mutual_information, wording_information
+from tasks.storage.answers import AnswerStore
 from tasks.storage.clips import each_audio_once, read_usable_clips
+from tasks.storage.draws import as_draws
 from tasks.storage.tables import write_table
-from tasks.teachers.paid import PaidTeacher
-from tasks.teachers.wanted import Wanted, prompt_tokens, wanted_draws
+from tasks.teachers.answers_table import AnswersTable
+from tasks.teachers.ceilings import Purse
+from tasks.teachers.paid import AdaptiveDraws, PaidTeacher
+from tasks.teachers.rounds import Decider, Rounds
+from tasks.teachers.session import Session
+from tasks.teachers.wanted import Asking, Wanted
 
-_SENT_AS_IT_IS_BYTES = 10_000_000  # a request may have 20 MB, and base64 adds a third
+_ERRORS: dict[str, type[MifuseError]] = {"quota": QuotaError, "provider": ProviderError, "store": CacheError}
+_NOT_ASKED = "not asked: this run only read the answers that are stored"
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What one run asks, besides what was never asked.
+
+    Attributes:
+        retry: Stored answers of these statuses are asked again: "refused", "unparsable".
+        ask: False reads what is stored and asks nothing.
+        purse: What the run may spend.
+    """
+
+    retry: frozenset[str] = frozenset()
+    ask: bool = True
+    purse: Purse = field(default_factory=Purse)
 
 
 # NO_CACHE: answers are cached one by one; Prefect would pay for the whole batch again when one clip is added.
@@ -41,7 +56,8 @@ def query_lalm(
     folder: Path,
     answers: Path,
     out: Path,
-    max_cost_usd: float | None = None,
+    classifier_draws: Path | None = None,
+    choices: Choices | None = None,
 ) -> dict[str, Any]:
     """Asks for the answers that were never paid for, stores each as it arrives, then writes all of them as a table.
 
@@ -53,156 +69,65 @@ def query_lalm(
         folder: What its paths are relative to.
         answers: The folder of stored answers, shared by all pipelines.
         out: `draws/<teacher>.parquet`.
-        max_cost_usd: Lowers the teacher's own ceiling for this run.
+        classifier_draws: The classifier's table; adaptive draws need it.
+        choices: What this run asks and may spend.
 
     Raises:
         QuotaError: Stopped by the budget or the daily quota. Everything that arrived is kept.
         ProviderError: The provider is out, refuses the key, or answered too few clips. Everything is kept.
     """
+    choices = choices or Choices()
     clips = read_usable_clips(clips_table)
-    with AnswerStore(answers) as store:
-        wanted = wanted_draws(each_audio_once(clips), teacher, classes)
-        outcome = _ask_missing(name, teacher, classes, wanted, folder, store, answers, max_cost_usd)
-        table = _table(clips, wanted, store, outcome.failed, teacher, classes)
-    _check_answered(name, teacher, table, outcome)
+    asking = Asking(teacher, classes)
+    with AnswerStore(answers) as store, Session(name, asking, folder, store, answers, choices.purse) as session:
+        answered = AnswersTable(asking, store)
+        rounds = Rounds(asking, answered, _decider(teacher, classes, classifier_draws))
+        ask = _Asking(answered, session, choices.retry) if choices.ask else _ask_nothing
+        wanted = rounds.ask(each_audio_once(clips), ask)
+        failed = session.outcome.failed if choices.ask else {want.key: _NOT_ASKED for want in wanted}
+        table = answered.table(clips, wanted, failed)
+    _check_answered(name, teacher, table)
     write_table(out, table, paid_draws_schema(classes))
-    return _stats(table, outcome)
+    return _stats(table, session.outcome, asking)
 
 
-def _ask_missing(
-    name: str,
-    teacher: PaidTeacher,
-    classes: list[str],
-    wanted: list[Wanted],
-    folder: Path,
-    store: AnswerStore,
-    answers: Path,
-    max_cost_usd: float | None,
-) -> Outcome:
-    """Asks for what is not stored. One run at a time: two that overlap would pay for the same answers twice."""
-    if all(want.key in store for want in wanted):
-        return Outcome()
-    with _alone(answers):
-        missing = [want for want in wanted if want.key not in store]  # another run may have asked meanwhile
-        outcome = _ask(name, teacher, classes, missing, folder, store, max_cost_usd)
-    _check_stopped(name, teacher, outcome, len(missing))
-    return outcome
-
-
-@contextmanager
-def _alone(answers: Path) -> Iterator[None]:
-    lock = FileLock(answers / "asking.lock")  # the system lets go of it when its process dies
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        print(f"  another run is asking (it holds {lock.lock_file}); waiting for it to end", flush=True)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _ask(
-    name: str,
-    teacher: PaidTeacher,
-    classes: list[str],
-    missing: list[Wanted],
-    folder: Path,
-    store: AnswerStore,
-    max_cost_usd: float | None,
-) -> Outcome:
-    price = price_list().get(teacher.model)
-    budget = Budget(min((c for c in (teacher.max_cost_usd, max_cost_usd) if c is not None), default=None))
-    if budget.ceiling_usd is not None and price is None:
-        raise SettingsError(
-            f"{name} ({teacher.model}): a ceiling of ${budget.ceiling_usd:g} is set, but no price is known for this "
-            "model, so it could not be kept. Add the model to tasks/asking/prices.yaml, or take the ceiling away."
-        )
-    with progress_bar(f"asking {name} ({teacher.model})", len(missing), "draws") as bar:
-
-        def keep(key: str, answer: StoredAnswer) -> None:
-            store.put(key, answer)
-            bar.update()
-            bar.set_postfix_str(f"${budget.paid_usd + (answer.cost_usd or 0):.2f}", refresh=False)
-
-        with teacher.connect(classes) as provider:
-            engine = Engine(provider, teacher.limits, budget, price, keep)
-            return asyncio.run(engine.ask_all(_jobs(missing, folder, teacher, classes)))
-
-
-def _jobs(missing: list[Wanted], folder: Path, teacher: PaidTeacher, classes: list[str]) -> Iterator[Job]:
-    """One job at a time: audio is read when its turn comes, so memory does not grow with the corpus."""
-    text_tokens = prompt_tokens(teacher, classes)
-    for want in missing:
-        path = folder / want.path
-
-        def read(path: Path = path, sha256: str = want.sha256, draw: int = want.draw) -> Question:
-            return _question(path, sha256, draw)
-
-        yield Job(want.key, read, want.audio_tokens, text_tokens, teacher.max_output_tokens)
-
-
-def _question(path: Path, sha256: str, draw: int) -> Question:
-    """The file's bytes where a provider takes them as they are, else the same sound as 16 kHz mono FLAC."""
-    try:
-        audio = path.read_bytes()
-    except OSError as error:
-        raise QuestionRejectedError(f"{path.name}: cannot be read ({error.strerror})", for_all=False) from error
-    if hashlib.sha256(audio).hexdigest() != sha256:  # its answer would be kept under another recording's key
-        raise QuestionRejectedError(f"{path.name}: has changed since it was indexed; run again", for_all=False)
-    mime_type = MIME_TYPES.get(path.suffix.lower())
-    if mime_type is None or len(audio) > _SENT_AS_IT_IS_BYTES:
-        return Question(as_flac(read_audio(audio)), MIME_TYPES[".flac"], draw)
-    return Question(audio, mime_type, draw)
-
-
-def _check_stopped(name: str, teacher: PaidTeacher, outcome: Outcome, missing: int) -> None:
-    if not outcome.stopped:
-        return
-    told = (
-        f"{name} ({teacher.model}): asking stopped: {outcome.stopped}. "
-        f"{outcome.answered} of {missing} answers arrived and are kept; the same command asks for the rest."
+def _decider(teacher: PaidTeacher, classes: list[str], classifier_draws: Path | None) -> Decider | None:
+    if not isinstance(teacher.draws, AdaptiveDraws):
+        return None
+    assert classifier_draws is not None
+    return decider(
+        classifier_draws, classes, least=teacher.draws.min, most=teacher.draws.max, stop=teacher.draws.stop
     )
-    if outcome.cannot_store:
-        raise CacheError(told)
-    raise QuotaError(told) if outcome.out_of_money else ProviderError(told)
 
 
-def _table(
-    clips: pl.DataFrame,
-    wanted: list[Wanted],
-    store: AnswerStore,
-    failed: dict[str, str],
-    teacher: PaidTeacher,
-    classes: list[str],
-) -> pl.DataFrame:
-    rows = [_row(want, store.get(want.key), failed, teacher, classes) for want in wanted]
-    schema = {name: kind for name, kind in paid_draws_schema(classes).items() if name != "clip_id"}
-    draws = pl.DataFrame(rows, schema)
-    named = clips.select("clip_id", "sha256").join(draws, on="sha256", how="left", maintain_order="left")
-    return named.select(paid_draws_schema(classes).keys())
+def _ask_nothing(wanted: list[Wanted]) -> None:
+    """`--reparse`."""
 
 
-def _row(
-    want: Wanted, answer: StoredAnswer | None, failed: dict[str, str], teacher: PaidTeacher, classes: list[str]
-) -> dict[str, Any]:
-    row: dict[str, Any] = {"sha256": want.sha256, "draw": want.draw, "prompt_id": teacher.prompt}
-    if answer is None:
-        return row | {"status": "failed", "reason": failed.get(want.key, "no answer arrived")}
-    row |= {"raw_answer": answer.text, "model_version": answer.model_version, "latency_s": answer.latency_s}
-    row |= {"input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens}
-    row |= {"cost_usd": answer.cost_usd, "answered_at": answer.answered_at}
-    if answer.refusal:
-        return row | {"status": "refused", "reason": answer.refusal}
-    try:
-        probs_C = read_distribution(answer.text, classes)
-    except UnparsableError as error:
-        return row | {"status": "unparsable", "reason": str(error)}
-    return row | {"status": "answered"} | dict(zip(p_columns(classes), probs_C, strict=True))
+@dataclass
+class _Asking:
+    """Gives each round to the session, and ends the stage when asking was stopped."""
+
+    answered: AnswersTable
+    session: Session
+    retry: frozenset[str]
+
+    def __call__(self, wanted: list[Wanted]) -> None:
+        again = frozenset(w.key for w in wanted if self.retry and self.answered.status_of(w.key) in self.retry)
+        self.answered.forget(self.session.ask(wanted, again))
+        if (stop := self.session.outcome.stopped) is not None:
+            raise self._stopped(stop, len(self.session.missing(wanted)))
+
+    def _stopped(self, stop: Stop, missing: int) -> MifuseError:
+        outcome = self.session.outcome
+        return _ERRORS[stop.kind](
+            f"{self.session.name} ({self.session.model}): asking stopped: {stop.why}. {outcome.answered:,} answers "
+            f"arrived in this run (${outcome.spent.usd:.2f}) and are kept; {missing:,} are still to be asked. "
+            f"{stop.go_on or 'The same command asks for the rest.'}"
+        )
 
 
-def _check_answered(name: str, teacher: PaidTeacher, table: pl.DataFrame, outcome: Outcome) -> None:
+def _check_answered(name: str, teacher: PaidTeacher, table: pl.DataFrame) -> None:
     answered = table.group_by("clip_id").agg(usable=(pl.col("status") == "answered").any())
     share = float(answered["usable"].mean() or 0.0)  # type: ignore[arg-type]
     if share >= teacher.min_answered:
@@ -212,15 +137,40 @@ def _check_answered(name: str, teacher: PaidTeacher, table: pl.DataFrame, outcom
     raise ProviderError(
         f"{name} ({teacher.model}): {share:.0%} of the clips got a usable answer, teachers.{name}.min_answered is "
         f"{teacher.min_answered:.0%}. Most frequent: {told}. All answers are kept; draws that failed are asked again "
-        "by the next run."
+        "by the next run, others with --retry refused,unparsable."
     )
 
 
-def _stats(table: pl.DataFrame, outcome: Outcome) -> dict[str, Any]:
+def _stats(table: pl.DataFrame, outcome: Outcome, asking: Asking) -> dict[str, Any]:
     once = table.unique(["sha256", "draw"], keep="first", maintain_order=True)
     counts = {status: int((once["status"] == status).sum()) for status in DRAW_STATUS.categories}
     tokens = {name: int(once[name].sum()) for name in ("input_tokens", "output_tokens")}
-    costs = {"paid_usd": round(outcome.paid_usd, 6), "cost_usd": round(float(once["cost_usd"].sum()), 6)}
-    stats = {"calls": outcome.answered, **counts, **tokens, **costs}
+    spent = outcome.spent
+    costs = {"paid_usd": round(spent.usd, 6), "cost_usd": round(float(once["cost_usd"].sum()), 6)}
+    stats: dict[str, Any] = {"calls": outcome.calls, **counts, **tokens, **costs}
+    if spent.unconfirmed_usd:
+        stats["lost_usd"] = round(spent.unconfirmed_usd, 6)
+    if outcome.limited:
+        stats["turned_away"] = outcome.limited
+    if asking.teacher.hears != "audio":
+        stats["heard"] = f"{asking.teacher.hears} ({', '.join(asking.teacher.reads)})"
+    versions = sorted(once["model_version"].drop_nulls().unique())
+    if len(versions) > 1:
+        stats["model_versions"] = ", ".join(versions)
+    if (share := _wording_share(once, asking)) is not None:
+        stats["mi_from_wording"] = share
     unfinished = f"{counts['failed']} draws failed and are asked again" if counts["failed"] else None
     return stats | {"unfinished": unfinished}
+
+
+def _wording_share(once: pl.DataFrame, asking: Asking) -> str | None:
+    """How much of the draws' mutual information comes from the wording, where several prompts were used."""
+    if len(asking.prompts) < 2:
+        return None
+    probs_NKC, valid_NK = as_draws(once, sorted(set(once["sha256"])), asking.classes)
+    prompts_K = [draw % len(asking.prompts) for draw in range(valid_NK.shape[1])]
+    between_N = wording_information(probs_NKC, valid_NK, prompts_K)
+    total_N = mutual_information(probs_NKC, valid_NK)
+    known_N = ~np.isnan(between_N) & ~np.isnan(total_N)
+    total = float(total_N[known_N].sum())
+    return f"{float(between_N[known_N].sum()) / total:.0%}" if total > 0 else None

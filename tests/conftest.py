@@ -23,8 +23,9 @@ from hypothesis import settings
 # Before anything imports Prefect, which reads its settings once: no server, profile or key of this machine is touched.
 os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="mifuse-tests-prefect-")
 os.environ["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"] = "120"  # a busy machine
-_THEIRS = ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_PROFILE", "GEMINI_API_KEY", "GOOGLE_API_KEY")
-for _name in (*_THEIRS, "GOOGLE_GEMINI_BASE_URL", "MIFUSE_CACHE", "MIFUSE_PIPELINES"):
+_THEIRS = ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_PROFILE", "MIFUSE_CACHE", "MIFUSE_PIPELINES")
+_SDKS = ("GEMINI_", "GOOGLE_", "OPENAI_", "ANTHROPIC_")
+for _name in [name for name in os.environ if name in _THEIRS or name.startswith(_SDKS)]:
     os.environ.pop(_name, None)
 atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
 
@@ -127,7 +128,9 @@ class SmallRun:
                 answered = clip_id not in refused and (draw == 0 or clip_id not in once)
                 said = dict(zip(p_columns(CLASSES), probs_C, strict=True)) if answered else {}
                 status = "answered" if answered else "refused"
-                rows.append({"clip_id": clip_id, "sha256": sha256, "draw": draw, "status": status} | said)
+                rows.append(
+                    {"clip_id": clip_id, "sha256": sha256, "draw": draw, "status": status, "heard": "audio"} | said
+                )
         schema = draws_schema(self.classes)
         table = pl.DataFrame(rows, {**schema, "status": pl.String()}).cast({"status": DRAW_STATUS})
         write_table(self.draws["lalm"], table, schema)

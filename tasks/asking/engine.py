@@ -1,20 +1,29 @@
-"""Asks many questions at once: one retry layer, within the limits and the budget, each answer stored as it arrives."""
+"""Asks many questions at once: one retry layer, within the limits and the money, each answer stored as it arrives."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
 
 import diskcache
 
-from tasks.asking.limits import Clock, LimitSettings, RateLimiter, RealClock
-from tasks.asking.money import Budget, Price
-from tasks.asking.provider import Answer, DailyQuotaError, Provider, Question, QuestionRejectedError, TryAgainError
-from tasks.storage.answers import StoredAnswer
+from tasks.asking.job import Job, Keeper, Outcome, Stop
+from tasks.asking.limits import LimitSettings, RateLimiter, wait_unless
+from tasks.asking.meter import Meter
+from tasks.asking.money import Allowance, Ceiling, Price
+from tasks.asking.provider import (
+    Answer,
+    CandidatesRefusedError,
+    DailyQuotaError,
+    NotSentError,
+    Provider,
+    Question,
+    QuestionRejectedError,
+    TryAgainError,
+)
+from tasks.storage.answers import Spent, StoredAnswer
 
 _LONGEST_WAIT_S = 300.0  # a server that asks for more is out, not busy
 _FIRST_BACKOFF_S = 1.0
@@ -23,171 +32,201 @@ _LONGEST_BACKOFF_S = 60.0
 _OUT_AFTER = 20
 
 
-@dataclass(frozen=True)
-class Job:
-    """One question with the key that its answer is stored under. The audio is read when its turn comes."""
-
-    key: str
-    read: Callable[[], Question]
-    audio_tokens: int
-    text_tokens: int
-    output_tokens: int  # at most
-
-    @property
-    def tokens(self) -> int:
-        return self.audio_tokens + self.text_tokens
-
-
-@dataclass
-class Outcome:
-    """How a run of questions ended.
-
-    Attributes:
-        answered: How many answers arrived and were stored.
-        paid_usd: What they cost.
-        failed: Key → why no answer came.
-        stopped: Why asking ended early; None if it did not.
-        out_of_money: Stopped by the budget or the daily quota.
-        cannot_store: Stopped because an answer could not be stored.
-    """
-
-    answered: int = 0
-    paid_usd: float = 0.0
-    failed: dict[str, str] = field(default_factory=dict)
-    stopped: str | None = None
-    out_of_money: bool = False
-    cannot_store: bool = False
+class StoppedError(Exception):
+    """The run was stopped while a question waited for its turn."""
 
 
 class Engine:
-    """One provider's questions of one run."""
+    """One provider's questions of one run. Made and used within one event loop."""
 
     def __init__(
         self,
         provider: Provider,
         limits: LimitSettings,
-        budget: Budget,
+        allowance: Allowance,
         price: Price | None,
-        keep: Callable[[str, StoredAnswer], None],
-        clock: Clock | None = None,
+        keeper: Keeper,
+        renewed: str = "",
+        outcome: Outcome | None = None,
     ) -> None:
+        """`renewed` tells when a new day's quota begins; what happens is added to `outcome`."""
         self._provider = provider
         self._limits = limits
-        self._budget = budget
-        self._price = price
-        self._keep = keep
-        self._clock = clock or RealClock()
-        self._limiter = RateLimiter(limits, self._clock)
-        self._outcome = Outcome()
+        self._allowance = allowance
+        self._meter = Meter(price)
+        self._keeper = keeper
+        self._renewed = renewed
+        self._stopped = asyncio.Event()
+        self._limiter = RateLimiter(limits, self._stopped)
+        self._now = asyncio.get_running_loop().time
+        self._outcome = outcome if outcome is not None else Outcome()
         self._given_up_in_a_row = 0
+        self._rejections = 0
         self._under_way = 0
         self._call_ended = asyncio.Event()
+        self._one_candidate = False
+        self._has_asked = False
 
     async def ask_all(self, jobs: Iterable[Job]) -> Outcome:
-        """Asks in the order of `jobs`. Never raises for a question: see the outcome."""
+        """Asks in the order of `jobs`. Never raises for a question: see the outcome, which adds up over calls.
+
+        The very first question goes alone: what it used corrects the estimate for all others before their money is
+        set aside, and a wrong key costs one call.
+        """
         queue = iter(jobs)
+        if not self._has_asked and (first := next(queue, None)):
+            self._has_asked = True
+            await self._finish(first)
         async with asyncio.TaskGroup() as workers:
             for _ in range(self._limits.concurrency):
                 workers.create_task(self._work(queue))
         return self._outcome
 
     async def _work(self, queue: Iterator[Job]) -> None:
-        for job in queue:
-            if self._outcome.stopped:
-                return
-            reserved_usd = self._most_usd(job)
-            if not await self._reserve(reserved_usd):
-                return
-            await self._settled(self._ask(job), job, reserved_usd)
+        while not self._stopped.is_set() and (job := next(queue, None)):
+            await self._finish(job)
 
-    async def _reserve(self, usd: float) -> bool:
-        """Waits while calls under way may cost less than they could; stops the run when there are none."""
-        while not self._budget.reserve(usd):
-            if not self._under_way:
-                self._stop(f"the budget of ${self._budget.ceiling_usd:g} is spent", out_of_money=True)
-            if self._outcome.stopped:
-                return False
-            self._call_ended.clear()
-            await self._call_ended.wait()
-        self._under_way += 1
-        return True
-
-    async def _settled(self, asking: Awaitable[tuple[Answer, float]], job: Job, reserved_usd: float) -> None:
-        paid_usd = 0.0
+    async def _finish(self, job: Job) -> None:
+        """Until the job's draws are answered or given up."""
         try:
-            answer, latency_s = await asking
-            paid_usd = self._price.of(answer) if self._price else 0.0
-            self._outcome.paid_usd += paid_usd
-            self._store(job.key, self._stored(answer, latency_s))
-            self._given_up_in_a_row = 0
+            if self._one_candidate and len(job.keys) > 1:
+                await self._one_by_one(job)
+            else:
+                await self._attempts(job)
+        except StoppedError:
+            self._give_up(job, "not asked: the run was stopped")
         except DailyQuotaError as error:
-            self._stop(f"the daily quota is used up ({error})", out_of_money=True)
+            self._give_up(job, str(error))
+            self._stop(Stop(f"the daily quota is used up ({error})", "quota", self._renewed))
         except QuestionRejectedError as error:
-            self._give_up(job, str(error))
-            if error.for_all:
-                self._stop(str(error))
-            elif not self._outcome.answered and len(self._outcome.failed) >= _OUT_AFTER:
-                self._stop(f"the first {_OUT_AFTER} questions were all rejected, the last: {error}")
+            self._rejected(job, error)
         except TryAgainError as error:
-            self._give_up(job, str(error))
-            self._given_up_in_a_row += 1
-            if self._given_up_in_a_row >= _OUT_AFTER:
-                self._stop(f"the provider is out: {_OUT_AFTER} questions in a row got no answer, the last: {error}")
+            self._unanswered(job, error)
+
+    async def _attempts(self, job: Job) -> None:
+        question = job.read(job.draws)
+        for attempt in range(1, self._limits.attempts + 1):
+            try:
+                answered = await self._call(job, question, attempt)
+            except TryAgainError as error:
+                if attempt == self._limits.attempts or self._asks_too_long(error):
+                    raise
+                await self._back_off(error, attempt)
+                continue
+            except CandidatesRefusedError as error:
+                if len(job.keys) == 1:
+                    raise QuestionRejectedError(str(error), for_all=True) from error
+                self._one_candidate = True
+                answered = 0
+            if answered == len(job.keys):
+                return
+            job = job.rest(answered)
+            if self._one_candidate:
+                await self._one_by_one(job)
+                return
+            question = job.read(job.draws)
+        self._give_up(job, "the model gave fewer candidates than it was asked for")
+
+    async def _one_by_one(self, job: Job) -> None:
+        for single in job.one_by_one():
+            await self._finish(single)
+
+    async def _call(self, job: Job, question: Question, attempt: int) -> int:
+        """One call within all limits; how many draws it answered."""
+        most = self._meter.most(job)
+        await self._reserve(most)
+        used = Spent()
+        try:
+            sent_at = await self._limiter.take(self._meter.input_tokens(job))
+            if self._stopped.is_set():
+                raise StoppedError
+            self._outcome.calls += 1
+            answers = await self._provider.ask(question)
+            used = self._kept(job, answers, self._now() - sent_at)
+            return len(answers)
+        except TryAgainError as error:
+            if error.limited:
+                self._outcome.limited += 1
+                self._limiter.pause(self._wait_s(error, attempt), sent_at)
+            if error.may_be_paid:
+                used = Spent(most.calls, most.tokens, most.usd, most.usd)
+                self._keeper.charge(used)
+            raise
         finally:
-            self._budget.settle(reserved_usd, paid_usd)
+            self._allowance.settle(most, used)
+            self._outcome.spent = self._outcome.spent + used
             self._under_way -= 1
             self._call_ended.set()
 
-    async def _ask(self, job: Job) -> tuple[Answer, float]:
-        question = job.read()
-        for attempt in range(1, self._limits.attempts + 1):
-            await self._limiter.take(job.tokens)
-            if self._outcome.stopped:
-                raise TryAgainError("not asked: the run was stopped")
-            sent_at = self._clock.now()
-            try:
-                return await self._provider.ask(question), self._clock.now() - sent_at
-            except TryAgainError as error:
-                if attempt == self._limits.attempts or (error.wait_s or 0) > _LONGEST_WAIT_S:
-                    raise
-                await self._back_off(error, attempt)
-        raise AssertionError("attempts is at least 1")
+    async def _reserve(self, most: Spent) -> None:
+        """Waits while calls under way may take less than they could; stops the run when there are none."""
+        while (ceiling := self._allowance.reserve(most)) is not None:
+            if not self._under_way:
+                self._stop(_used_up(ceiling))
+            if self._stopped.is_set():
+                raise StoppedError
+            self._call_ended.clear()
+            await self._call_ended.wait()
+        self._under_way += 1
 
-    async def _back_off(self, error: TryAgainError, attempt: int) -> None:
-        """The server's own wait where it named one, else full jitter (Brooker 2015)."""
-        ceiling_s = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2 ** (attempt - 1))
-        wait_s = error.wait_s if error.wait_s is not None else random.uniform(0, ceiling_s)
-        if error.limited:
-            self._limiter.pause(wait_s)
-        else:
-            await self._clock.sleep(wait_s)
+    def _kept(self, job: Job, answers: list[Answer], latency_s: float) -> Spent:
+        """Stores what arrived; what it took."""
+        self._given_up_in_a_row = 0
+        total = Spent()
+        for key, answer, spent in zip(job.keys, answers, self._meter.took(job, answers), strict=False):
+            total = total + spent
+            self._store(key, self._meter.stored(answer, latency_s), spent)
+        return total
 
-    def _most_usd(self, job: Job) -> float:
-        if self._price is None:
-            return 0.0
-        return self._price.estimate(job.audio_tokens, job.text_tokens, job.output_tokens)
-
-    def _stored(self, answer: Answer, latency_s: float) -> StoredAnswer:
-        return StoredAnswer(
-            **vars(answer),
-            cost_usd=self._price.of(answer) if self._price else None,
-            latency_s=round(latency_s, 4),
-            answered_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
-
-    def _store(self, key: str, answer: StoredAnswer) -> None:
+    def _store(self, key: str, answer: StoredAnswer, spent: Spent) -> None:
         """A full disk stops the asking; answers that are under way are still taken, where there is room."""
         try:
-            self._keep(key, answer)
+            self._keeper.keep(key, answer, spent)
         except (OSError, sqlite3.Error, diskcache.Timeout) as error:
-            self._outcome.cannot_store = True
-            self._stop(f"an answer could not be stored: {error}")
+            self._stop(Stop(f"an answer could not be stored: {error}", "store"))
         else:
             self._outcome.answered += 1
 
-    def _give_up(self, job: Job, why: str) -> None:
-        self._outcome.failed[job.key] = why
+    async def _back_off(self, error: TryAgainError, attempt: int) -> None:
+        """After "too many requests" everyone waits, in the limiter."""
+        if not error.limited:
+            await wait_unless(self._stopped, self._wait_s(error, attempt))
 
-    def _stop(self, why: str, *, out_of_money: bool = False) -> None:
-        self._outcome.stopped = self._outcome.stopped or why
-        self._outcome.out_of_money = self._outcome.out_of_money or out_of_money
+    def _wait_s(self, error: TryAgainError, attempt: int) -> float:
+        """The server's own wait where it named one, else full jitter (Brooker 2015)."""
+        if error.wait_s is not None:
+            return min(error.wait_s, _LONGEST_WAIT_S)
+        return random.uniform(0, min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2 ** (attempt - 1)))
+
+    def _asks_too_long(self, error: TryAgainError) -> bool:
+        return (error.wait_s or 0) > _LONGEST_WAIT_S
+
+    def _rejected(self, job: Job, error: QuestionRejectedError) -> None:
+        self._give_up(job, str(error))
+        self._rejections += not isinstance(error, NotSentError)
+        if error.for_all:
+            self._stop(Stop(str(error), "provider"))
+        elif not self._outcome.answered and self._rejections >= _OUT_AFTER:
+            self._stop(Stop(f"the first {_OUT_AFTER} questions were all rejected, the last: {error}", "provider"))
+
+    def _unanswered(self, job: Job, error: TryAgainError) -> None:
+        self._give_up(job, str(error))
+        self._given_up_in_a_row += 1
+        if error.limited and self._asks_too_long(error):
+            wait = f"the provider asks to wait {(error.wait_s or 0) / 60:.0f} minutes ({error})"
+            self._stop(Stop(wait, "quota", "Run the same command after that."))
+        elif self._given_up_in_a_row >= _OUT_AFTER:
+            told = f"the provider is out: {_OUT_AFTER} questions in a row got no answer, the last: {error}"
+            self._stop(Stop(told, "provider"))
+
+    def _give_up(self, job: Job, why: str) -> None:
+        self._outcome.failed |= dict.fromkeys(job.keys, why)
+
+    def _stop(self, stop: Stop) -> None:
+        self._outcome.stopped = self._outcome.stopped or stop
+        self._stopped.set()
+        self._call_ended.set()
+
+
+def _used_up(ceiling: Ceiling) -> Stop:
+    return Stop(f"{ceiling.told} is used up", "quota", ceiling.go_on)

@@ -1,58 +1,108 @@
-"""What calls cost: dated prices from a file that users can edit, and a ceiling that calls in flight cannot pass."""
+"""What calls cost, by dated prices from a file that users can edit, and ceilings that calls in flight cannot pass."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from importlib import resources
+from pathlib import Path
+from typing import Any
 
 import yaml
+from pydantic import Field, ValidationError
 
 from tasks.asking.provider import Answer
+from tasks.contracts.errors import SettingsError
+from tasks.contracts.settings import Settings
+from tasks.storage.answers import Spent
 
 
-@dataclass(frozen=True)
-class Price:
-    """Dollars per million tokens."""
+class Price(Settings):
+    """Dollars per million tokens; `batch` is what a batch job pays of it."""
 
-    audio_input: float
-    text_input: float
-    output: float
+    audio_input: float = Field(ge=0)
+    text_input: float = Field(ge=0)
+    output: float = Field(ge=0)
     as_of: str
+    batch: float = Field(default=1.0, ge=0, le=1)
 
     def of(self, answer: Answer) -> float:
-        """An upper bound where the provider does not say which input tokens were text: audio is dearer."""
-        return (answer.input_tokens or 0) * self.audio_input / 1e6 + (answer.output_tokens or 0) * self.output / 1e6
+        """What an answer cost. Where the provider does not say which input was audio, an upper bound: it is dearer."""
+        sent = answer.input_tokens or 0
+        audio = sent if answer.audio_tokens is None else min(answer.audio_tokens, sent)
+        return self.estimate(audio, sent - audio, answer.output_tokens or 0)
 
     def estimate(self, audio_tokens: float, text_tokens: float, output_tokens: float) -> float:
         """Dollars for one call."""
         dear, cheap = audio_tokens * self.audio_input, text_tokens * self.text_input
         return (dear + cheap + output_tokens * self.output) / 1e6
 
-
-@cache
-def price_list() -> dict[str, Price]:
-    """`prices.yaml`: model → price."""
-    text = resources.files("tasks.asking").joinpath("prices.yaml").read_text(encoding="utf-8")
-    return {model: Price(**price) for model, price in yaml.safe_load(text).items()}
+    def in_batches(self) -> Price:
+        """The price of the same tokens in a batch job."""
+        changed = {name: getattr(self, name) * self.batch for name in ("audio_input", "text_input", "output")}
+        return self.model_copy(update=changed)
 
 
-class Budget:
-    """Dollars of one run: what was paid, and what calls in flight may still cost."""
+def price_list(own: Path | None = None) -> dict[str, Price]:
+    """Model → price: the list that ships with mifuse, and over it the user's own file, where it is there.
 
-    def __init__(self, ceiling_usd: float | None) -> None:
-        self.ceiling_usd = ceiling_usd
-        self.paid_usd = 0.0
-        self._reserved_usd = 0.0
+    Raises:
+        SettingsError: The user's file is no table of prices.
+    """
+    shipped = resources.files("tasks.asking").joinpath("prices.yaml").read_text(encoding="utf-8")
+    prices = _read(shipped, "prices.yaml")
+    if own is not None and own.is_file():
+        prices |= _read(own.read_text(encoding="utf-8"), str(own))
+    return prices
 
-    def reserve(self, usd: float) -> bool:
-        """Sets aside the most that a call can cost; False when the ceiling does not allow it."""
-        if self.ceiling_usd is not None and self.paid_usd + self._reserved_usd + usd > self.ceiling_usd:
-            return False
-        self._reserved_usd += usd
-        return True
 
-    def settle(self, reserved_usd: float, paid_usd: float) -> None:
-        """The call is over: its reservation becomes what it cost."""
-        self._reserved_usd -= reserved_usd
-        self.paid_usd += paid_usd
+def _read(text: str, where: str) -> dict[str, Price]:
+    try:
+        content: Any = yaml.safe_load(text) or {}
+        return {str(model): Price(**price) for model, price in content.items()}
+    except (yaml.YAMLError, ValidationError, TypeError, AttributeError) as error:
+        told = str(error).splitlines()
+        raise SettingsError(
+            f"{where}: no list of prices ({' '.join(told[:3])}). Expected for each model: "
+            '{audio_input: 1.00, text_input: 0.30, output: 2.50, as_of: "2026-11"}, dollars per million tokens.'
+        ) from error
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """So much may still be spent, and what says so."""
+
+    left: float
+    told: str  # "the budget of $2 (teachers.lalm.max_cost_usd)"
+    go_on: str  # what the user can do
+
+
+class Allowance:
+    """Dollars, calls and tokens that one run may still take: what was used, and what calls in flight may still use."""
+
+    def __init__(
+        self, usd: list[Ceiling] | None = None, calls: Ceiling | None = None, tokens: Ceiling | None = None
+    ) -> None:
+        self.used = Spent()
+        self._reserved = Spent()
+        self._usd = min(usd or [], key=lambda ceiling: ceiling.left, default=None)
+        self._calls = calls
+        self._tokens = tokens
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether there is any ceiling."""
+        return any((self._usd, self._calls, self._tokens))
+
+    def reserve(self, most: Spent) -> Ceiling | None:
+        """Sets aside the most that a call can take, or returns the ceiling that does not allow it."""
+        would = self.used + self._reserved + most
+        for ceiling, amount in ((self._usd, would.usd), (self._calls, would.calls), (self._tokens, would.tokens)):
+            if ceiling is not None and amount > ceiling.left * (1 + 1e-9):
+                return ceiling
+        self._reserved = would - self.used
+        return None
+
+    def settle(self, reserved: Spent, used: Spent) -> None:
+        """The call is over: its reservation becomes what it took."""
+        self._reserved = self._reserved - reserved
+        self.used = self.used + used

@@ -123,4 +123,11 @@ class QuestionRejectedError(Exception):
         self.for_all = for_all
 
 
+class NotSentError(QuestionRejectedError):
+    """A question that cannot be put: its file is gone or has changed, or it lacks what the teacher needs."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what, for_all=False)
+
+
 Heard = Literal["audio", "text proxy"]

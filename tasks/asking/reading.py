@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal
 
-from numpy import allclose
+from tasks.asking.class_names import NoClassNamedError, UnparsableError, few, shown
+from tasks.asking.distribution import probabilities
+from tasks.asking.found_json import found_json
+from tasks.asking.label import bare_class, labelled_class
 
-_SUM_TOLERANCE = 0.1 + 1e-9  # models round: .33 + .33 + .33; further off is no distribution (1.1 - 1 is not quite 0.1)
-
+__all__ = ["AnswerKind", "UnparsableError", "answer_schema", "read_answer"]
 
 # What a teacher is asked for: a probability per class, or one class by name (then a draw is a vote).
 AnswerKind = Literal["distribution", "label"]
 
-
-class UnparsableError(ValueError):
-    """The answer holds no distribution over the classes. The message says what is wrong with it."""
+_SAME = 1e-9
+_NO_SYNONYMS: Mapping[str, str] = MappingProxyType({})
 
 
 def answer_schema(classes: Sequence[str], answer: AnswerKind = "distribution") -> dict[str, Any]:
@@ -32,46 +32,72 @@ def answer_schema(classes: Sequence[str], answer: AnswerKind = "distribution") -
     }
 
 
-def read_distribution(text: str, classes: Sequence[str]) -> list[float]:
-    """The answer's probabilities in the order of `classes`, summing to 1.
+def read_answer(
+    text: str,
+    classes: Sequence[str],
+    kind: AnswerKind = "distribution",
+    synonyms: Mapping[str, str] = _NO_SYNONYMS,
+) -> list[float]:
+    """The answer's probabilities in the order of `classes`, summing to 1; a label is a distribution without doubt.
 
-    Fences and prose around one JSON object, percentages, and sums within 0.1 of 1 are read; the rest is refused.
+    Read is what models send: one answer in fences or prose, inside `{"probabilities": …}` or a list of one, as a list
+    of `{"label": …, "probability": …}`, percentages, numbers in quotes, sums within 0.1 of 1, names in another case.
+    Two words for one class (a synonym beside the class, or two synonyms) are added. A label may be a bare word.
+    Of several pieces of JSON those that name no class are remarks. The last of the others must be readable, and no
+    other readable one may differ from it.
 
-    >>> read_distribution('```json\\n{"sad": 0.25, "happy": 0.74}\\n```', ["happy", "sad"])
+    >>> read_answer('```json\\n{"sad": 0.25, "Joyful": 0.74}\\n```', ["happy", "sad"], synonyms={"joyful": "happy"})
     [0.7474747474747475, 0.25252525252525254]
+    >>> read_answer('{"label": "Sad"}', ["happy", "sad"], "label")
+    [0.0, 1.0]
+
+    Args:
+        text: All that the model wrote.
+        classes: Their names.
+        kind: What the model was asked for; the other kind is refused.
+        synonyms: What the model says → class; case makes no difference.
 
     Raises:
-        UnparsableError: No JSON object, a class missing or unknown, a value that is no share, or a sum far from 1.
+        UnparsableError: Nothing to read, a class missing or unknown, a value that is no share, a sum far from 1,
+            JSON that is broken, or several answers that differ. Nothing is repaired and nothing is filled in.
     """
-    values = _numbers(_json_object(text), classes)
-    total = math.fsum(values)
-    if abs(total / 100 - 1) <= _SUM_TOLERANCE:
-        values, total = [value / 100 for value in values], total / 100
-    if abs(total - 1) > _SUM_TOLERANCE:
-        raise UnparsableError(f"the probabilities sum to {total:g}, expected 1")
-    return values if allclose(total, 1, rtol=0, atol=1e-12) else [value / total for value in values]
+    if kind == "label" and "{" not in text and (word := bare_class(text, classes, synonyms)):
+        return _certain(word, classes)
+    found = found_json(text)
+    if not found:
+        raise UnparsableError(_nothing_in(text, classes, kind))
+    if kind == "label":
+        return _one_reading(found, lambda each: _certain(labelled_class(each, classes, synonyms), classes))
+    return _one_reading(found, lambda each: probabilities(each, classes, synonyms))
 
 
-def _json_object(text: str) -> dict[str, Any]:
-    start, end = text.find("{"), text.rfind("}")
-    if start < 0 or end < start:
-        raise UnparsableError("no JSON object in the answer" if text.strip() else "the answer is empty")
-    try:
-        content = json.loads(text[start : end + 1])
-    except (ValueError, RecursionError) as error:
-        raise UnparsableError(f"broken JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise UnparsableError("the JSON is no object")
-    return content
+def _one_reading(found: list[Any], read: Callable[[Any], list[float]]) -> list[float]:
+    readings: list[list[float]] = []
+    wrong: UnparsableError | None = None  # with the last piece that names a class
+    for each in found:
+        try:
+            readings.append(read(each))
+            wrong = None
+        except NoClassNamedError:
+            continue
+        except UnparsableError as error:
+            wrong = error
+    if wrong:
+        raise wrong
+    if not readings:
+        return read(found[-1])  # raises: none of them names a class
+    if any(abs(a - b) > _SAME for other in readings[:-1] for a, b in zip(other, readings[-1], strict=True)):
+        raise UnparsableError(f"{len(readings)} answers in one text, and they differ; expected one")
+    return readings[-1]
 
 
-def _numbers(content: dict[str, Any], classes: Sequence[str]) -> list[float]:
-    missing, unknown = [c for c in classes if c not in content], [c for c in content if c not in classes]
-    if missing or unknown:
-        raise UnparsableError(f"classes missing {missing}, unknown {unknown}")
-    for name in classes:
-        value = content[name]
-        is_share = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 100
-        if not is_share:
-            raise UnparsableError(f'"{name}" is {value!r}, expected a probability')
-    return [float(content[name]) for name in classes]
+def _certain(label: str, classes: Sequence[str]) -> list[float]:
+    return [1.0 if name == label else 0.0 for name in classes]
+
+
+def _nothing_in(text: str, classes: Sequence[str], kind: AnswerKind) -> str:
+    if not text.strip():
+        return "the answer is empty"
+    if kind == "label":
+        return f"the answer is {shown(text.strip())}, expected one of {few(classes)}"
+    return f"no JSON object in the answer {shown(text.strip())}, expected one with a number per class"

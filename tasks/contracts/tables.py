@@ -9,6 +9,8 @@ import polars as pl
 Schema = dict[str, pl.DataType]
 
 CLIP_STATUS = pl.Enum(["ok", "quarantined"])
+# How a teacher came to know of a clip. A text proxy read a transcript or prosody in words: no model that hears it.
+HEARD = pl.Enum(["audio", "text proxy"])
 DRAW_STATUS = pl.Enum(["answered", "refused", "unparsable", "failed"])
 
 
@@ -50,6 +52,7 @@ def draws_schema(classes: Sequence[str]) -> Schema:
         "status": DRAW_STATUS,
         **{name: pl.Float64() for name in p_columns(classes)},
         "model_version": pl.String(),
+        "heard": HEARD,
     }
 
 
@@ -83,6 +86,7 @@ def pseudo_labels_schema(classes: Sequence[str], teachers: Sequence[str]) -> Sch
     for teacher in teachers:
         schema |= {
             f"{teacher}_label": label,
+            f"{teacher}_heard": HEARD,
             f"{teacher}_n_draws": pl.Int64(),
             f"{teacher}_mi": pl.Float64(),
             f"{teacher}_entropy": pl.Float64(),

@@ -15,7 +15,7 @@ from tasks.evaluation.figures import draw_class_shares, draw_confusion, draw_rel
 from tasks.evaluation.figures_of_teachers import draw_mi, draw_mi_against_weight
 from tasks.evaluation.figures_of_training import draw_agreement, draw_losses, draw_shares
 from tasks.evaluation.headline import headline, headline_without_gold, remarks
-from tasks.evaluation.systems import compared, in_order, system_title
+from tasks.evaluation.systems import compared, in_order, marked_title, system_title, text_proxies
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ def render_report(data: ReportData) -> str:
         "totals": _totals(data),
         "metric_rows": rows.metric_rows(data.metrics) if data.metrics else [],
         "teachers": teachers,
+        "proxies": text_proxies(data.pseudo_labels, teachers),
         "teacher_rows": rows.teacher_rows(data.pseudo_labels, teachers),
         "agreement_rows": rows.agreement_rows(data.summary),
         "unsure_rows": rows.unsure_rows(data.pseudo_labels, data.predictions, teachers),
@@ -98,6 +99,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"percent": _percent, "count": _count, "number": _number, "system_title": system_title}
+    environment.filters["marked_title"] = marked_title
     return environment
 
 

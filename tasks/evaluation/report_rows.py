@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from tasks.evaluation.compare import ua_margin
-from tasks.evaluation.systems import ORACLE, compared, in_order, system_title
+from tasks.evaluation.systems import ORACLE, compared, in_order, marked_title, system_title
 
 Row = dict[str, Any]
 
@@ -31,7 +31,7 @@ def metric_rows(metrics: Mapping[str, Mapping[str, Any]]) -> list[Row]:
         if name != ORACLE and row["ece"] is not None and row["ece"] <= min(errors):
             best.add("ece")
         rows.append(
-            {**row, "name": name, "title": system_title(name), "best": best, "margin": ua_margin(row["confusion"])}
+            {**row, "name": name, "title": marked_title(name, row), "best": best, "margin": ua_margin(row["confusion"])}
         )
     return rows
 

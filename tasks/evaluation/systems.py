@@ -1,6 +1,9 @@
 """The systems that are compared, teachers first, the student last: their order, their titles, who is a teacher."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import polars as pl
 
 FUSED, STUDENT, ORACLE = "fused", "student", "oracle"
 
@@ -25,6 +28,15 @@ def system_title(name: str) -> str:
     return _TITLES.get(name, name)
 
 
+def marked_title(name: str, row: Mapping[str, Any]) -> str:
+    """The title in a table of results: a teacher that read about the clips instead of hearing them is marked.
+
+    >>> marked_title("lalm", {"heard": "text proxy"}), marked_title("lalm", {})
+    ('LALM (text proxy)', 'LALM')
+    """
+    return f"{system_title(name)} ({row['heard']})" if row.get("heard", "audio") != "audio" else system_title(name)
+
+
 def in_order(names: Iterable[str]) -> list[str]:
     """Source classifier, LALM, further teachers as given, fused, student, oracle.
 
@@ -37,6 +49,11 @@ def in_order(names: Iterable[str]) -> list[str]:
 def teachers_of(names: Iterable[str]) -> list[str]:
     """The teachers among the systems: whatever is neither fused, nor the student, nor the oracle."""
     return [name for name in in_order(names) if name not in (FUSED, STUDENT, ORACLE)]
+
+
+def text_proxies(labels: pl.DataFrame, teachers: Sequence[str]) -> list[str]:
+    """The teachers that read about the clips and heard none of them."""
+    return [teacher for teacher in teachers if (labels[f"{teacher}_heard"] == "text proxy").any()]
 
 
 def compared(names: Iterable[str]) -> list[str]:

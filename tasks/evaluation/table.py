@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks.evaluation.systems import compared, count_clips, system_title
+from tasks.evaluation.systems import compared, count_clips, marked_title
 
 _COLUMNS = {"UA": "ua", "WA": "wa", "macro-F1": "macro_f1", "ECE": "ece", "coverage": "coverage"}
 
@@ -23,7 +23,7 @@ def format_table(metrics: Mapping[str, Mapping[str, Any]]) -> str:
     for name in compared(metrics):
         cells = [_percent(metrics[name][key]) for key in _COLUMNS.values()]
         cells[0] += "*" if metrics[name]["ua"] == best else " "
-        rows.append([system_title(name), *cells, f"{metrics[name]['n']:,}"])
+        rows.append([marked_title(name, metrics[name]), *cells, f"{metrics[name]['n']:,}"])
     rows[0][1] += " "  # over the figures, not over the mark
     return f"{_align(rows)}\npercent; * best UA"
 
@@ -37,7 +37,8 @@ def format_summary(summary: Mapping[str, Any]) -> str:
         system, agreements = summary["systems"][name], summary["agreement"]["pairs"][name]
         shares = [_percent(system["class_shares"][c]) for c in classes]
         described = [_percent(system["mean_confidence"]), _percent(system["coverage"])]
-        rows.append([f"{i} {system_title(name)}", *shares, *described, *(_percent(agreements.get(n)) for n in names)])
+        agreed = [_percent(agreements.get(n)) for n in names]
+        rows.append([f"{i} {marked_title(name, system)}", *shares, *described, *agreed])
     note = "=1: names the same class as 1. Without gold labels there is no accuracy."
     return f"{_align(rows)}\npercent of {count_clips(summary['n'])}; {note}"
 

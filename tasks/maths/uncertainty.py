@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 
 # NumPy's and torch's arrays share no base class; the array API standard is what both keep.
 Array = Any
@@ -86,6 +87,57 @@ def mutual_information(probs_NKC: Array, valid_NK: Array | None = None) -> Array
     mi_N = xp.clip(total_N - own_N, min=0.0)  # rounding can fall below 0 by 1e-17
     known_N = xp.sum(xp.astype(valid_NK, probs_NKC.dtype), axis=1) >= 2
     return xp.where(known_N, mi_N, xp.full_like(mi_N, xp.nan))
+
+
+def wording_information(probs_NKC: Array, valid_NK: Array | None, prompts_K: Sequence[int]) -> Array:
+    r"""How much of the disagreement between the draws comes from how the question was worded.
+
+    Draw k was asked with prompt :math:`q_k`. The draws' mutual information splits into what lies between the prompts'
+    means and what lies between the draws of one prompt; this is the first part::
+
+        MI_between_n = H[ mean_k p_nk ] - sum_q (K_nq / K_n) H[ mean_{k: q_k = q} p_nk ]
+
+    with K_nq valid draws of prompt q among K_n. The chain rule of mutual information (Cover and Thomas 2006,
+    section 2.5) on prompt → draw → class. With few draws per prompt it is too large: draws of one prompt differ too,
+    and so do their means.
+
+    Args:
+        probs_NKC: Class probabilities, shape (N, K, C). Draws that are not valid may hold anything but NaN.
+        valid_NK: Which draws count, boolean, shape (N, K). All of them when None.
+        prompts_K: The prompt that each draw was asked with, as a number, K of them.
+
+    Returns:
+        Shape (N,), nats, within [0, `mutual_information`]. 0 means that every wording gave the same mean.
+        NaN where fewer than two prompts have a valid draw.
+
+    Raises:
+        ValueError: Not (N, K, C), another number of prompts than of draws, or a valid draw that is no distribution.
+
+    >>> import numpy as np
+    >>> votes = np.array([[[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]])
+    >>> wording_information(votes, None, [0, 0, 1, 1]).round(4).tolist()
+    [0.6931]
+    >>> wording_information(votes, None, [0, 1, 0, 1]).round(4).tolist()
+    [0.0]
+    """
+    xp = array_namespace(probs_NKC)
+    check_draws(probs_NKC, valid_NK)
+    if len(prompts_K) != probs_NKC.shape[1]:
+        raise ValueError(f"{len(prompts_K)} prompts for {probs_NKC.shape[1]} draws: each draw has one")
+    valid_NK = _all_valid(probs_NKC, valid_NK)
+    own_N = xp.zeros_like(probs_NKC[:, 0, 0])
+    used_N = xp.zeros_like(own_N)
+    for prompt in sorted({int(prompt) for prompt in prompts_K}):
+        of_prompt_K = xp.asarray([int(other) == prompt for other in prompts_K], device=device(probs_NKC))
+        mask_NK = valid_NK & of_prompt_K[None, :]
+        count_N = xp.sum(xp.astype(mask_NK, probs_NKC.dtype), axis=1)
+        doubt_N = entropy(_mean_of_valid(probs_NKC, mask_NK[..., None], xp))
+        own_N = own_N + xp.where(count_N > 0, count_N * doubt_N, xp.zeros_like(count_N))
+        used_N = used_N + xp.astype(count_N > 0, probs_NKC.dtype)
+    draws_N = xp.sum(xp.astype(valid_NK, probs_NKC.dtype), axis=1)
+    total_N = entropy(_mean_of_valid(probs_NKC, valid_NK[..., None], xp))
+    between_N = xp.clip(total_N - own_N / xp.where(draws_N > 0, draws_N, xp.ones_like(draws_N)), min=0.0)
+    return xp.where(used_N >= 2, between_N, xp.full_like(between_N, xp.nan))
 
 
 def check_draws(probs_NKC: Array, valid_NK: Array | None = None) -> None:

@@ -53,6 +53,10 @@ class Spent:
         mine, theirs = astuple(self), astuple(other)
         return Spent(*(a + b for a, b in zip(mine, theirs, strict=True)))
 
+    def __sub__(self, other: Spent) -> Spent:
+        mine, theirs = astuple(self), astuple(other)
+        return Spent(*(a - b for a, b in zip(mine, theirs, strict=True)))
+
 
 def answer_key(*, audio_sha256: str, asked: dict[str, Any], draw: int) -> str:
     """The key of one answer: the audio's content, what was asked of whom (prompt, schema, model, sampling), the draw.

@@ -25,12 +25,19 @@ def read_draws(
     """
     columns = ["sha256", "draw", "status", *p_columns(classes)]
     table = pl.read_parquet(path, columns=columns).unique(["sha256", "draw"], keep="first", maintain_order=True)
-    order = pl.DataFrame({"sha256": list(sha256s)}).with_row_index("n")
-    rows = table.join(order, on="sha256", how="inner").sort("n", "draw")
-    if (absent := len(sha256s) - rows["n"].n_unique()) > 0:
+    if (absent := len(set(sha256s) - set(table["sha256"]))) > 0:
         raise DrawsError(
             f"{path}: {absent} of {len(sha256s)} clips have no draws. `mifuse run` brings the table up to date."
         )
+    return as_draws(table, sha256s, classes)
+
+
+def as_draws(
+    table: pl.DataFrame, sha256s: Sequence[str], classes: Sequence[str]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The same from a table in memory that has each draw of each audio content once."""
+    order = pl.DataFrame({"sha256": list(sha256s)}).with_row_index("n")
+    rows = table.join(order, on="sha256", how="inner").sort("n", "draw")
     draws = int(rows["draw"].max()) + 1  # type: ignore[arg-type]
     probs_NKC = np.zeros((len(sha256s), draws, len(classes)))
     valid_NK = np.zeros((len(sha256s), draws), dtype=bool)
@@ -39,6 +46,11 @@ def read_draws(
     probs_NKC[at] = answered.select(p_columns(classes)).to_numpy()
     valid_NK[at] = True
     return probs_NKC, valid_NK
+
+
+def how_heard(path: Path) -> str:
+    """How the teacher of a table of draws came to know of the clips: "audio" or "text proxy"."""
+    return str(pl.read_parquet(path, columns=["heard"], n_rows=1)["heard"].item())
 
 
 def model_versions(path: Path) -> list[str]:

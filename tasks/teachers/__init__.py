@@ -9,9 +9,14 @@ from typing import Annotated
 
 from pydantic import Field
 
+from tasks.teachers.anthropic_proxy import AnthropicSettings
 from tasks.teachers.gemini import GeminiSettings
 from tasks.teachers.mc_dropout import MCDropoutSettings
+from tasks.teachers.openai_compatible import OpenAISettings
 from tasks.teachers.simulated import SimulatedSettings
 
-PaidSettings = GeminiSettings | SimulatedSettings
-TeacherSettings = Annotated[GeminiSettings | MCDropoutSettings | SimulatedSettings, Field(discriminator="kind")]
+PaidSettings = AnthropicSettings | GeminiSettings | OpenAISettings | SimulatedSettings
+TeacherSettings = Annotated[
+    AnthropicSettings | GeminiSettings | MCDropoutSettings | OpenAISettings | SimulatedSettings,
+    Field(discriminator="kind"),
+]

@@ -11,7 +11,8 @@ from pydantic import Field
 
 from tasks.asking.provider import Provider
 from tasks.contracts.errors import KeyMissingError
-from tasks.teachers.paid import PaidTeacherSettings
+from tasks.contracts.settings import OPERATIONAL
+from tasks.teachers.paid import BatchSettings, PaidTeacherSettings
 
 _KEYS = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
 
@@ -23,6 +24,15 @@ class GeminiSettings(PaidTeacherSettings):
     model: str = "gemini-2.5-flash"
     temperature: float = Field(default=0.6, ge=0, le=2)
     seed: int | None = None  # draw k is sent seed + k; None sends none, as the paper does
+    # Draws that one call asks for; the clip is then paid once per call. Gemini 2.5 allows 8, later models 1.
+    candidates_per_call: int = Field(default=1, ge=1, le=8, json_schema_extra=OPERATIONAL)
+
+    batch: BatchSettings | None = Field(default=None, json_schema_extra=OPERATIONAL)
+
+    @property
+    def quota_day(self) -> str:
+        """Google renews daily quotas at midnight there."""
+        return "America/Los_Angeles"
 
     @property
     def is_thinking_off(self) -> bool:
@@ -36,6 +46,11 @@ class GeminiSettings(PaidTeacherSettings):
     def max_output_tokens(self) -> int:
         """Thoughts count as output: a model that thinks would be cut off before its answer."""
         return 1024 if self.is_thinking_off else 8192
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """It hears."""
+        return ()
 
     def asked(self, classes: Sequence[str]) -> list[dict[str, Any]]:
         """See `PaidTeacher`."""
@@ -62,6 +77,6 @@ class GeminiSettings(PaidTeacherSettings):
         """See `PaidTeacher`. `GOOGLE_GEMINI_BASE_URL` redirects the calls, to `mifuse lalm-server` for example."""
         key = self._key()
         # Imported here: the SDK takes half a second, and a run whose answers are all kept needs none of it.
-        from tasks.teachers.gemini_provider import GeminiProvider
+        from tasks.teachers.gemini_batches import GeminiBatchProvider
 
-        yield GeminiProvider(self, classes, key, base_url=None)
+        yield GeminiBatchProvider(self, classes, key, base_url=None)

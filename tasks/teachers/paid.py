@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, ClassVar, Protocol
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from tasks.asking.limits import LimitSettings
 from tasks.asking.provider import Heard, Provider
 from tasks.asking.reading import AnswerKind, answer_schema
 from tasks.contracts.settings import OPERATIONAL, Settings
-from tasks.teachers.prompts import prompt_text
-
-
-def _shipped_prompt(prompt_id: str) -> str:
-    prompt_text(prompt_id, ["any"])
-    return prompt_id
+from tasks.teachers.prompts import PromptName, prompt_text
 
 
 def _as_list(given: Any) -> Any:
@@ -48,16 +43,28 @@ class BatchSettings(Settings):
 class PaidTeacherSettings(Settings):
     """A model behind an API, asked `draws` times per clip. `prompt` may name several: the draws take turns."""
 
-    draws: Annotated[int, Field(ge=1, le=64)] | AdaptiveDraws = 5
-    prompt: Annotated[
-        tuple[Annotated[str, AfterValidator(_shipped_prompt)], ...], BeforeValidator(_as_list), Field(min_length=1)
-    ] = ("emotion-v1",)
+    draws: Annotated[
+        Annotated[int, Field(ge=1, le=64), Tag("a number")] | Annotated[AdaptiveDraws, Tag("a range")],
+        Discriminator(lambda given: "a range" if isinstance(given, dict | AdaptiveDraws) else "a number"),
+    ] = 5
     answer: AnswerKind = "distribution"
+    prompt: Annotated[tuple[PromptName, ...], BeforeValidator(_as_list), Field(min_length=1)] = ("emotion-v1",)
     synonyms: dict[str, str] = Field(default={})  # what the model says → class, as in {joyful: happy}
     min_answered: float = Field(default=0.9, ge=0, le=1, json_schema_extra=OPERATIONAL)
     limits: LimitSettings = Field(default=LimitSettings(), json_schema_extra=OPERATIONAL)
     max_cost_usd: float | None = Field(default=None, gt=0, json_schema_extra=OPERATIONAL)
     max_cost_usd_per_month: float | None = Field(default=None, gt=0, json_schema_extra=OPERATIONAL)
+    # For estimates before the first usage comes back. Gemini's older pages say 32, its newer ones 25.
+    audio_tokens_per_s: float = Field(default=32, gt=0, json_schema_extra=OPERATIONAL)
+
+    # The prompt for each kind of answer, where none is given.
+    usual_prompts: ClassVar[dict[str, str]] = {"distribution": "emotion-v1", "label": "label-v1"}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_prompt(cls, given: Any) -> Any:
+        answer = given.get("answer", "distribution") if isinstance(given, dict) else None
+        return {"prompt": cls.usual_prompts[answer]} | given if answer in cls.usual_prompts else given
 
     @property
     def least_draws(self) -> int:
@@ -75,14 +82,9 @@ class PaidTeacherSettings(Settings):
         return "audio"
 
     @property
-    def reads(self) -> tuple[str, ...]:
-        """What a text proxy is told of a clip: "transcript", "prosody"."""
-        return ()
-
-    @property
-    def max_output_tokens(self) -> int:
-        """The limit of each call, and what its cost is reserved for; an answer takes about 40."""
-        return 1024
+    def quota_day(self) -> str:
+        """The time zone whose midnight renews a daily quota."""
+        return "UTC"
 
     def asked_with(self, sampling: dict[str, Any], model: str, classes: Sequence[str]) -> list[dict[str, Any]]:
         """The part of the key that all paid teachers build alike: one per prompt."""
@@ -116,6 +118,12 @@ class PaidTeacher(Protocol):
     @property
     def reads(self) -> tuple[str, ...]: ...
     @property
+    def quota_day(self) -> str: ...
+    @property
+    def candidates_per_call(self) -> int: ...
+    @property
+    def batch(self) -> BatchSettings | None: ...
+    @property
     def min_answered(self) -> float: ...
     @property
     def limits(self) -> LimitSettings: ...
@@ -123,6 +131,8 @@ class PaidTeacher(Protocol):
     def max_cost_usd(self) -> float | None: ...
     @property
     def max_cost_usd_per_month(self) -> float | None: ...
+    @property
+    def audio_tokens_per_s(self) -> float: ...
     @property
     def max_output_tokens(self) -> int: ...
 
@@ -137,5 +147,3 @@ class PaidTeacher(Protocol):
 
     def connect(self, classes: Sequence[str]) -> AbstractContextManager[Provider]:
         """A provider that is ready to be asked; raises as `check_ready` does."""
-
-

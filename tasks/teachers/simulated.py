@@ -27,6 +27,15 @@ class SimulatedSettings(PaidTeacherSettings):
     )
 
     @property
+    def candidates_per_call(self) -> int:
+        """A draw per call."""
+        return 1
+
+    @property
+    def batch(self) -> None:
+        """It is free."""
+
+    @property
     def is_thinking_off(self) -> bool:
         """It has no thoughts."""
         return True
@@ -35,6 +44,16 @@ class SimulatedSettings(PaidTeacherSettings):
     def model(self) -> str:
         """What the loopback server calls itself."""
         return "simulated-prosody-1"
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """It hears."""
+        return ()
+
+    @property
+    def max_output_tokens(self) -> int:
+        """It writes about 40."""
+        return 1024
 
     def asked(self, classes: Sequence[str]) -> list[dict[str, Any]]:
         """See `PaidTeacher`."""

@@ -11,7 +11,6 @@ from tasks.storage.answers import KeysOf, answer_key
 from tasks.teachers.paid import PaidTeacher
 from tasks.teachers.prompts import prompt_text
 
-_AUDIO_TOKENS_PER_S = 32  # Gemini's older pages say 32, its newer ones 25; the usage that comes back is what counts
 _LETTERS_PER_TOKEN = 3  # about four in English; rather too many tokens than too few
 _SCHEMA_TOKENS = 50
 _PROSODY_TOKENS = 150
@@ -50,6 +49,11 @@ class Asking:
             for draw in numbers
         ]
 
+    def by_clip(self, clips: pl.DataFrame, draws: int) -> list[list[Wanted]]:
+        """The first draws of each clip."""
+        flat = self.wanted(clips, range(draws))
+        return [flat[start : start + draws] for start in range(0, len(flat), draws)]
+
     def _wanted(self, sha256: str, path: str, duration_s: float, transcript: str | None, draw: int) -> Wanted:
         prompt = draw % len(self.prompts)
         keys = self.keys[prompt]
@@ -61,7 +65,7 @@ class Asking:
 
     def audio_tokens(self, want: Wanted) -> int:
         """About how many tokens the audio takes; 0 where a text stands in for it."""
-        return round(want.duration_s * _AUDIO_TOKENS_PER_S) if self.teacher.hears == "audio" else 0
+        return round(want.duration_s * self.teacher.audio_tokens_per_s) if self.teacher.hears == "audio" else 0
 
     def text_tokens(self, want: Wanted) -> int:
         """About how many tokens all text takes."""

@@ -1,107 +1,211 @@
-"""Calls are spaced as the provider's quota wants it."""
+"""Calls are spaced as the provider's quota wants it, a little under what the user gave."""
 
 import asyncio
+from itertools import pairwise
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tasks.asking.limits import LimitSettings, RateLimiter, RealClock
+from tasks.asking.limits import LimitSettings, RateLimiter, wait_unless
+
+USED = 0.985  # of the limit that is given
+PACE_S = 1 / USED  # between calls at a limit of sixty a minute
 
 
-def limiter(clock, requests_per_minute: float | None = None, tokens_per_minute: float | None = None) -> RateLimiter:
-    limits = LimitSettings(requests_per_minute=requests_per_minute, tokens_per_minute=tokens_per_minute)
-    return RateLimiter(limits, clock)
+def limiter(**limits: Any) -> RateLimiter:
+    """No limits but those that are given. Lives in the event loop that runs."""
+    return RateLimiter(LimitSettings(**{"requests_per_minute": None, "tokens_per_minute": None} | limits))
 
 
-def starts_of(clock, limiter: RateLimiter, tokens: list[int], idle_s: list[float] | None = None) -> list[float]:
-    """When each call of so many tokens may start; before it, its caller has idled for a while."""
+def starts_of(time, calls: list[tuple[float, float]], **limits: Any) -> list[float]:
+    """When each call may start; of a call: its tokens, and how long its caller idles before it."""
 
     async def call_all() -> list[float]:
+        limited = limiter(**limits)
         starts = []
-        for count, idle in zip(tokens, idle_s or [0.0] * len(tokens), strict=True):
-            await clock.sleep(idle)
-            await limiter.take(count)
-            starts.append(clock.now())
+        for tokens, idle_s in calls:
+            await asyncio.sleep(idle_s)
+            starts.append(await limited.take(tokens))
         return starts
 
-    return clock.run(call_all())
+    return time.run(call_all())
 
 
-def test_sixty_requests_a_minute_are_one_a_second(clock):
-    assert starts_of(clock, limiter(clock, requests_per_minute=60), [1] * 4) == [0, 1, 2, 3]
+def test_sixty_requests_a_minute_are_a_little_under_one_a_second(time):
+    starts = starts_of(time, [(1, 0)] * 4, requests_per_minute=60)
+    assert starts == pytest.approx([0, PACE_S, 2 * PACE_S, 3 * PACE_S])
 
 
-def test_a_call_takes_its_share_of_the_minutes_tokens(clock):
-    assert starts_of(clock, limiter(clock, tokens_per_minute=60), [30, 15, 1]) == [0, 30, 45]
+def test_a_call_takes_its_share_of_the_minutes_tokens(time):
+    starts = starts_of(time, [(30, 0), (15, 0), (1, 0)], tokens_per_minute=60)
+    assert starts == pytest.approx([0, 30 * PACE_S, 45 * PACE_S])
 
 
-def test_the_tighter_of_the_two_limits_holds(clock):
-    both = limiter(clock, requests_per_minute=60, tokens_per_minute=600)
-    assert starts_of(clock, both, [100, 1, 1]) == [0, 10, 11]
+def test_the_tighter_of_the_two_limits_holds(time):
+    starts = starts_of(time, [(100, 0), (1, 0), (1, 0)], requests_per_minute=60, tokens_per_minute=600)
+    assert starts == pytest.approx([0, 10 * PACE_S, 11 * PACE_S])
 
 
-def test_without_limits_nobody_waits(clock):
-    assert starts_of(clock, limiter(clock), [10**9] * 3) == [0, 0, 0]
+def test_without_limits_nobody_waits(time):
+    assert starts_of(time, [(10**9, 0)] * 3) == [0, 0, 0]
 
 
-def test_those_who_wait_together_are_let_through_one_by_one(clock):
-    one_a_second = limiter(clock, requests_per_minute=60)
-
+def test_those_who_wait_together_are_let_through_one_by_one(time):
     async def call_together() -> list[float]:
-        async def call() -> float:
-            await one_a_second.take(1)
-            return clock.now()
+        one_a_second = limiter(requests_per_minute=60)
+        return await asyncio.gather(*(one_a_second.take(1) for _ in range(5)))
 
-        return await asyncio.gather(*(call() for _ in range(5)))
-
-    assert sorted(clock.run(call_together())) == pytest.approx([0, 1, 2, 3, 4])
+    assert time.run(call_together()) == pytest.approx([n * PACE_S for n in range(5)])
 
 
-def test_a_pause_holds_everyone_back(clock):
-    paused = limiter(clock)
-    paused.pause(45.5)
-    assert starts_of(clock, paused, [1, 1]) == [45.5, 45.5]
+def test_slots_that_were_lost_in_a_busy_moment_are_made_up_for_within_seven_tenths_of_a_second(time):
+    """Ten a second: after a minute of idling seven slots at once and the one that is due, then in turn."""
+    starts = starts_of(time, [(1, 60), *[(1, 0)] * 9], requests_per_minute=600)
+    assert starts == pytest.approx([60.0] * 7 + [60 + n * PACE_S / 10 - 0.7 for n in (7, 8, 9)])
 
 
-def test_a_shorter_pause_does_not_end_a_longer_one(clock):
-    paused = limiter(clock)
-    paused.pause(30)
-    paused.pause(2)
-    assert starts_of(clock, paused, [1]) == [30]
+IDLE_S = st.one_of(st.just(0.0), st.floats(0, 10))
 
 
-def test_a_pause_reaches_those_who_wait_already(clock):
-    paused = limiter(clock, requests_per_minute=60)
+@given(limit=st.integers(1, 1500), idle_s=st.lists(IDLE_S, min_size=1, max_size=300))
+@example(limit=1200, idle_s=[0.0] * 1300)
+@example(limit=600, idle_s=[59.9, *[0.0] * 700])
+def test_no_minute_sees_more_requests_than_its_limit(make_run, limit, idle_s):
+    starts = starts_of(make_run.time(), [(1, idle) for idle in idle_s], requests_per_minute=limit)
+    assert all(after - before > 60 for before, after in zip(starts, starts[limit:], strict=False))
 
+
+@given(calls=st.lists(st.tuples(st.integers(1, 6000), IDLE_S), min_size=1, max_size=200))
+@example(calls=[(2500, 0.0)] * 500)
+def test_no_minute_sees_more_tokens_than_its_limit_and_those_of_its_last_call(make_run, calls):
+    """A call of any size is let through when those before it are paid off, for it could never be otherwise."""
+    starts, limit = starts_of(make_run.time(), calls, tokens_per_minute=60_000), 60_000
+    for first, start in enumerate(starts):
+        minute = [tokens for at, (tokens, _) in zip(starts[first:], calls[first:], strict=True) if at - start <= 60]
+        assert sum(minute[:-1]) <= limit
+
+
+def pauses(time, at_s: list[float], seconds: float = 0.0, **limits: Any) -> list[float]:
+    """When calls start one after another for five minutes; the first one after each of these times is one too many."""
+
+    async def call_all() -> list[float]:
+        limited, starts, due = limiter(**limits), [], list(at_s)
+        while time.now() < 300:
+            starts.append(await limited.take(1))
+            if due and starts[-1] >= due[0]:
+                due.pop(0)
+                limited.pause(seconds, starts[-1])
+        return starts
+
+    return time.run(call_all())
+
+
+def rate(starts: list[float], from_s: float, to_s: float) -> float:
+    """Calls per second."""
+    return sum(from_s <= at < to_s for at in starts) / (to_s - from_s)
+
+
+def test_a_pause_holds_everyone_back(time):
+    starts = pauses(time, [100.0], seconds=45.5, requests_per_minute=60)
+    before, after = next(pair for pair in pairwise(starts) if pair[1] > 101.1)
+    assert after == before + 45.5
+
+
+def test_a_shorter_pause_does_not_end_a_longer_one(time):
+    async def pause_twice() -> float:
+        paused = limiter()
+        paused.pause(30, 0.0)
+        paused.pause(2, 0.0)
+        return await paused.take(1)
+
+    assert time.run(pause_twice()) == 30
+
+
+def test_a_pause_reaches_those_who_wait_already(time):
     async def pause_while_waiting() -> float:
+        paused = limiter(requests_per_minute=60)
         await paused.take(1)
         waiting = asyncio.ensure_future(paused.take(1))
-        await clock.sleep(0.5)
-        paused.pause(10)
-        await waiting
-        return clock.now()
+        await asyncio.sleep(0.5)
+        paused.pause(10, 0.0)
+        return await waiting
 
-    assert clock.run(pause_while_waiting()) == 10.5
-
-
-def test_after_idling_at_most_a_second_is_caught_up(clock):
-    """Eight a second: after a minute of idling nine at once, the missed eight among them, then in turn."""
-    starts = starts_of(clock, limiter(clock, requests_per_minute=480), [1] * 11, [60.0, *[0.0] * 10])
-    assert starts == [60.0] * 9 + [60.125, 60.25]
+    assert time.run(pause_while_waiting()) == 10.5
 
 
-@given(calls=st.lists(st.tuples(st.integers(1, 4000), st.floats(0, 10)), min_size=2, max_size=40))
-def test_no_stretch_of_time_sees_more_than_its_share_and_one_second_of_catching_up(fresh_clock, calls):
-    """Between any two calls lies what the calls since the first one take, less one second."""
-    clock = fresh_clock()
-    tokens, idle_s = zip(*calls, strict=True)
-    starts = starts_of(clock, limiter(clock, 120, 60_000), list(tokens), list(idle_s))
-    takes_s = [max(60 / 120, 60 * count / 60_000) for count in tokens]
-    for first in range(len(starts)):
-        for last in range(first + 1, len(starts)):
-            assert starts[last] - starts[first] >= sum(takes_s[first:last]) - 1 - 1e-6
+def test_after_a_pause_one_call_goes_half_a_second_ahead(time):
+    starts = pauses(time, [100.0], seconds=10, requests_per_minute=1200)
+    paused_at = next(at for at in starts if at >= 100)
+    first, second, third = [at for at in starts if at > paused_at][:3]
+    assert (first - paused_at, second - first) == pytest.approx((10, 0.5))
+    assert third - second < 0.1
+
+
+def test_the_rate_falls_by_15_percent_and_rises_by_1_percent_a_second(time):
+    """Twenty a second; the second time that one is too many, what was let through is known."""
+    starts = pauses(time, [100.0, 120.0], requests_per_minute=1200)
+    most = 20 * USED
+    assert rate(starts, 121, 123) == pytest.approx(0.87 * most, rel=0.03)
+    assert rate(starts, 130, 132) == pytest.approx(0.96 * most, rel=0.03)
+    assert rate(starts, 140, 300) == pytest.approx(most, rel=0.01)
+
+
+def test_without_a_limit_of_ours_the_rate_is_what_the_server_let_through_before(time):
+    """A hundred calls in ten seconds, then one too many."""
+
+    async def call() -> list[float]:
+        limited = limiter()
+        for _ in range(100):
+            await asyncio.sleep(0.1)
+            last = await limited.take(1)
+        limited.pause(0, last)
+        return [await limited.take(1) for _ in range(50)]
+
+    starts = time.run(call())
+    assert rate(starts, 11, 13) == pytest.approx(0.87 * 10, rel=0.06)
+
+
+def test_a_server_that_stays_full_does_not_lower_the_rate_again_and_again(time):
+    """A minute's worth is sent in half a minute; the rest of the minute every call is turned away."""
+
+    async def call() -> list[float]:
+        limited, starts = limiter(requests_per_minute=2400), []
+        while time.now() < 90:
+            starts.append(await limited.take(1))
+            if 30 < starts[-1] < 60:
+                limited.pause(0.5, starts[-1])
+        return starts
+
+    assert rate(time.run(call()), 61, 66) == pytest.approx(0.88 * 1182 / 60, rel=0.05)
+
+
+def test_a_rate_that_was_not_too_fast_for_a_minute_doubles_from_then_on(time):
+    """Where the very first call is turned away nothing is known: four a second, after two minutes any rate."""
+    starts = pauses(time, [0.0], requests_per_minute=6000)
+    assert rate(starts, 1, 11) == pytest.approx(4 * 0.9, rel=0.1)
+    assert rate(starts, 120, 300) == pytest.approx(100 * USED, rel=0.01)
+
+
+def test_who_waits_for_a_turn_is_let_go_when_all_is_stopped(time):
+    async def stop_while_waiting() -> float:
+        stopped = asyncio.Event()
+        one_a_minute = RateLimiter(LimitSettings(requests_per_minute=1), stopped)
+        await one_a_minute.take(1)
+        waiting = [asyncio.ensure_future(one_a_minute.take(1)) for _ in range(5)]
+        await asyncio.sleep(7)
+        stopped.set()
+        await asyncio.gather(*waiting)
+        return time.now()
+
+    assert time.run(stop_while_waiting()) == 7
+
+
+def test_a_wait_ends_by_itself_when_nothing_is_stopped(time):
+    time.run(wait_unless(asyncio.Event(), 12.5))
+    assert time.now() == 12.5
 
 
 @pytest.mark.parametrize(
@@ -109,6 +213,8 @@ def test_no_stretch_of_time_sees_more_than_its_share_and_one_second_of_catching_
     [
         ("requests_per_minute", 0, "greater than 0"),
         ("tokens_per_minute", -1, "greater than 0"),
+        ("requests_per_day", 0, "greater than 0"),
+        ("tokens_per_day", 0, "greater than 0"),
         ("concurrency", 0, "greater than or equal to 1"),
         ("concurrency", 1025, "less than or equal to 1024"),
         ("timeout_s", 0, "greater than 0"),
@@ -118,10 +224,3 @@ def test_no_stretch_of_time_sees_more_than_its_share_and_one_second_of_catching_
 def test_a_limit_that_cannot_be_kept_is_refused(setting: str, value: float, message: str):
     with pytest.raises(ValidationError, match=rf"{setting}\n.*{message}"):
         LimitSettings(**{setting: value})
-
-
-def test_the_real_clock_never_goes_back():
-    clock = RealClock()
-    before = clock.now()
-    asyncio.run(clock.sleep(0))
-    assert clock.now() >= before

@@ -38,7 +38,13 @@ class Place:
 
     def draws(self, teacher: str, said: dict[str, Said]) -> None:
         rows = [
-            {"clip_id": sha256, "sha256": sha256, "draw": draw, "status": "answered" if probs_C else "refused"}
+            {
+                "clip_id": sha256,
+                "sha256": sha256,
+                "draw": draw,
+                "status": "answered" if probs_C else "refused",
+                "heard": "audio",
+            }
             | (dict(zip(p_columns(CLASSES), probs_C, strict=True)) if probs_C else {})
             for sha256, probs_KC in said.items()
             for draw, probs_C in enumerate(probs_KC)

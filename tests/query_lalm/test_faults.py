@@ -14,8 +14,8 @@ KEY = "AIza-made-up-0123456789"
 def test_being_told_to_wait_is_survived(workplace, serve, gemini):
     server = serve("429:0.4@retry_s=0.05,429*1@retry_s=0.05")
     stats = workplace.ask(gemini(attempts=12))
-    assert (stats["answered"], stats["calls"]) == (6, 6)
-    assert server.requests > server.answered == 6
+    assert stats["answered"] == server.answered == 6
+    assert stats["calls"] == server.requests == 6 + stats["turned_away"] > 6
 
 
 def test_an_overloaded_server_is_survived(workplace, serve, gemini):
@@ -47,8 +47,8 @@ def test_refused_answers_are_kept_counted_paid_and_not_asked_again(workplace, se
 @pytest.mark.parametrize(
     ("fault", "raw", "reason"),
     [
-        ("unparsable", "The speaker sounds rather upset", "no JSON object in the answer"),
-        ("truncated_json", '{"angry"', "no JSON object in the answer"),
+        ("unparsable", "The speaker sounds rather upset", "no JSON object in the answer 'The speaker"),
+        ("truncated_json", '{"angry"', "the JSON breaks off, expected a whole object"),
         ("max_tokens", "", "the answer is empty"),
     ],
 )
@@ -58,7 +58,7 @@ def test_unreadable_answers_are_kept_word_for_word_counted_and_not_asked_again(w
     assert (stats["unparsable"], stats["answered"], stats["unfinished"]) == (2, 4, None)
     unreadable = workplace.table().filter(pl.col("status") == "unparsable")
     assert unreadable["raw_answer"].str.starts_with(raw).all()
-    assert unreadable["reason"].to_list() == [reason] * 2
+    assert unreadable["reason"].str.starts_with(reason).all()
     assert workplace.ask()["calls"] == 0
     assert server.requests == 6
 
@@ -101,7 +101,8 @@ def test_the_daily_quota_ends_the_run_keeps_all_and_the_next_run_asks_for_the_re
     serve("429-daily@after=4")
     message = (
         r"lalm \(gemini-2\.5-flash\): asking stopped: the daily quota is used up \(429 RESOURCE_EXHAUSTED.*\)\. "
-        r"4 of 6 answers arrived and are kept; the same command asks for the rest\."
+        r"4 answers arrived in this run \(\$0\.00\) and are kept; 2 are still to be asked\. "
+        r"A new day's quota begins at \d{4}-\d\d-\d\d \d\d:\d\d \S+; run the same command then\."
     )
     with pytest.raises(QuotaError, match=message) as caught:
         workplace.ask(gemini(concurrency=1))
@@ -116,7 +117,7 @@ def test_the_lower_budget_ends_the_run_before_it_is_passed(workplace, server, ge
     """A call may cost $0.0027; answers here cost a tenth of that."""
     teacher = gemini(concurrency=1, max_cost_usd={"teacher": 0.003, "run": None, "both": 5}[setting])
     options = {} if setting == "teacher" else {"max_cost_usd": 0.003}
-    with pytest.raises(QuotaError, match=r"asking stopped: the budget of \$0\.003 is spent\. [1-5] of 6 ") as caught:
+    with pytest.raises(QuotaError, match=r"the run's budget of \$0\.003 .*is used up\. [1-5] answers") as caught:
         workplace.ask(teacher, **options)
     assert caught.value.exit_code == 3
     asked = server.requests
@@ -125,7 +126,7 @@ def test_the_lower_budget_ends_the_run_before_it_is_passed(workplace, server, ge
 
 def test_an_unknown_address_ends_the_run_at_once(workplace, server, gemini, monkeypatch):
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", f"{server.url}/elsewhere")
-    message = r"asking stopped: 404 NOT_FOUND .*is not served here.*\. 0 of 6 answers arrived"
+    message = r"asking stopped: 404 NOT_FOUND .*is not served here.*\. 0 answers arrived"
     with pytest.raises(ProviderError, match=message) as caught:
         workplace.ask(gemini(concurrency=1))
     assert caught.value.exit_code == 4

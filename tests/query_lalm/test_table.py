@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tasks.asking.money import price_list
-from tasks.asking.reading import read_distribution
+from tasks.asking.reading import read_answer
 from tasks.contracts.errors import ClipsError, SettingsError
 from tasks.contracts.tables import p_columns
 from tasks.teachers.simulated import SimulatedSettings
@@ -25,7 +25,7 @@ def test_the_probabilities_are_what_the_raw_answer_says(workplace, server):
     table = workplace.table()
     assert table["status"].to_list() == ["answered"] * 6
     for row in table.iter_rows(named=True):
-        assert [row[name] for name in p_columns(CLASSES)] == read_distribution(row["raw_answer"], CLASSES)
+        assert [row[name] for name in p_columns(CLASSES)] == read_answer(row["raw_answer"], CLASSES)
 
 
 def test_every_answer_tells_who_gave_it_to_what_question_and_when(workplace, server):
@@ -42,7 +42,9 @@ def test_every_answer_is_priced_by_its_tokens(workplace, server):
     workplace.ask()
     price = price_list()["gemini-2.5-flash"]
     for row in workplace.table().iter_rows(named=True):
-        usd = row["input_tokens"] * price.audio_input / 1e6 + row["output_tokens"] * price.output / 1e6
+        audio = 16  # half a second at 32 a second
+        text = row["input_tokens"] - audio
+        usd = (audio * price.audio_input + text * price.text_input + row["output_tokens"] * price.output) / 1e6
         assert usd > 0
         assert row["cost_usd"] == pytest.approx(usd)
 

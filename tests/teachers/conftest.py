@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import uvicorn
 from starlette.applications import Starlette
@@ -20,6 +21,7 @@ from tasks.asking.limits import LimitSettings
 from tasks.asking.provider import Answer, Question
 from tasks.teachers.gemini import GeminiSettings
 from tasks.teachers.gemini_provider import GeminiProvider
+from tasks.teachers.prompts import prompt_text
 
 CLASSES = ["angry", "happy", "neutral", "sad"]
 KEY = "AIza-made-up-0123456789"
@@ -109,7 +111,9 @@ def ask(url: str, draw: int = 0, audio: bytes = b"some audio", timeout_s: float 
     """One question through the official SDK. Raises what the provider raises."""
     teacher = GeminiSettings(limits=LimitSettings(timeout_s=timeout_s), **settings)
     provider = GeminiProvider(teacher, CLASSES, KEY, url)
-    return asyncio.run(provider.ask(Question(audio, "audio/flac", draw)))
+    prompt = prompt_text(teacher.prompt[0], CLASSES)
+    [answer] = asyncio.run(provider.ask(Question(prompt, (draw,), audio, "audio/flac")))
+    return answer
 
 
 @pytest.fixture(scope="session")
@@ -126,3 +130,18 @@ def gemini_reply() -> Callable[..., dict[str, Any]]:
 def tone_flac(tmp_path_factory: pytest.TempPathFactory, write_tone: Callable[..., Path]) -> bytes:
     """A recording that the loopback server can judge."""
     return write_tone(tmp_path_factory.mktemp("tone") / "tone.flac").read_bytes()
+
+
+def make_voice(
+    hz: float = 150, duration_s: float = 1.0, amplitude: float = 0.1, syllables_hz: float = 4.0
+) -> np.ndarray:
+    """A buzz with `hz` pulses per second under an envelope that rises and falls like syllables. 16 kHz."""
+    t = np.arange(int(16_000 * duration_s)) / 16_000
+    buzz = sum(np.sin(2 * np.pi * hz * k * t) / k for k in range(1, int(4000 / hz)))
+    envelope = 0.05 + np.sin(np.pi * syllables_hz * t) ** 2
+    return (amplitude * envelope * buzz).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def voice() -> Callable[..., np.ndarray]:
+    return make_voice

@@ -22,7 +22,7 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 def ask_once(audio: bytes = b"some audio", **settings) -> object:
     teacher = GeminiSettings(limits=LimitSettings(timeout_s=30), **settings)
     with teacher.connect(CLASSES) as provider:
-        return asyncio.run(provider.ask(Question(audio, "audio/flac", 0)))
+        return asyncio.run(provider.ask(Question("?", (0,), audio, "audio/flac")))
 
 
 def test_a_missing_key_says_which_variable_to_set_and_what_needs_none():
@@ -69,7 +69,7 @@ def test_the_base_url_redirects_the_calls(monkeypatch, tone_flac):
     with running_server() as server:
         monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", server.url)
         monkeypatch.setenv("GEMINI_API_KEY", "a-key")
-        assert ask_once(tone_flac).model_version == "simulated-prosody-1"
+        assert ask_once(tone_flac)[0].model_version == "simulated-prosody-1"
         assert server.requests == 1
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tasks.asking.provider import TryAgainError
-from tasks.asking.reading import UnparsableError, read_distribution
+from tasks.asking.reading import UnparsableError, read_answer
 from tasks.teachers.loopback.server import running_server
 
 CLASSES = ["angry", "happy", "neutral", "sad"]
@@ -31,7 +31,7 @@ def test_an_answer_holds_the_text_who_wrote_it_and_what_was_used(recorder, ask_g
 
 def test_the_loopback_servers_answer_is_a_distribution(ask_spoilt):
     answer = ask_spoilt()
-    assert sum(read_distribution(answer.text, CLASSES)) == pytest.approx(1)
+    assert sum(read_answer(answer.text, CLASSES)) == pytest.approx(1)
     assert answer.model_version == "simulated-prosody-1"
     assert answer.input_tokens > 32 < answer.input_tokens + answer.output_tokens
 
@@ -39,7 +39,7 @@ def test_the_loopback_servers_answer_is_a_distribution(ask_spoilt):
 def test_json_in_a_fence_with_prose_around_it_is_read_all_the_same(ask_spoilt):
     spoilt, plain = ask_spoilt("prose", seed=1), ask_spoilt(seed=1)
     assert spoilt.text != plain.text
-    assert read_distribution(spoilt.text, CLASSES) == read_distribution(plain.text, CLASSES)
+    assert read_answer(spoilt.text, CLASSES) == read_answer(plain.text, CLASSES)
 
 
 @pytest.mark.parametrize("fault", ["truncated_json", "unparsable"])
@@ -48,7 +48,7 @@ def test_an_answer_that_holds_no_distribution_is_an_answer_and_no_refusal(ask_sp
     assert answer.refusal is None
     assert answer.text
     with pytest.raises(UnparsableError):
-        read_distribution(answer.text, CLASSES)
+        read_answer(answer.text, CLASSES)
 
 
 def test_a_safety_refusal_says_so_and_was_paid(ask_spoilt):
@@ -61,7 +61,7 @@ def test_an_answer_that_ran_out_of_tokens_before_its_first_word_is_empty_and_no_
     answer = ask_spoilt("max_tokens")
     assert (answer.text, answer.refusal) == ("", None)
     with pytest.raises(UnparsableError, match="the answer is empty"):
-        read_distribution(answer.text, CLASSES)
+        read_answer(answer.text, CLASSES)
 
 
 @pytest.mark.parametrize("reason", ["SAFETY", "RECITATION", "PROHIBITED_CONTENT", "BLOCKLIST", "OTHER"])

@@ -98,19 +98,12 @@ def test_the_sdk_does_not_ask_again_by_itself(recorder, ask_gemini):
     assert len(recorder.requests) == 1
 
 
-def test_audio_that_is_too_large_for_an_inline_request_is_not_sent(recorder, ask_gemini):
-    with pytest.raises(QuestionRejectedError, match=r"the audio has 15 MB; 14 MB can be sent inline") as caught:
-        ask_gemini(recorder.url, audio=bytes(15_000_000))
-    assert not caught.value.for_all
-    assert recorder.requests == []
-
-
 def test_one_question_after_the_other_goes_over_the_same_connection(recorder):
     provider = GeminiProvider(GeminiSettings(limits=LimitSettings()), CLASSES, "k", recorder.url)
 
     async def ask_twice() -> None:
         for draw in range(2):
-            await provider.ask(Question(b"audio", "audio/wav", draw))
+            await provider.ask(Question("?", (draw,), b"audio", "audio/wav"))
 
     asyncio.run(ask_twice())
     assert len(recorder.requests) == 2
@@ -120,5 +113,5 @@ def test_one_question_after_the_other_goes_over_the_same_connection(recorder):
 def test_a_provider_can_be_asked_again_in_another_event_loop(recorder):
     provider = GeminiProvider(GeminiSettings(limits=LimitSettings()), CLASSES, "k", recorder.url)
     for draw in range(2):
-        asyncio.run(provider.ask(Question(b"audio", "audio/wav", draw)))
+        asyncio.run(provider.ask(Question("?", (draw,), b"audio", "audio/wav")))
     assert len(recorder.requests) == 2

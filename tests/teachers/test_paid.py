@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from tasks.asking.limits import LimitSettings
 from tasks.teachers.gemini import GeminiSettings
-from tasks.teachers.paid import PaidTeacherSettings, what_is_asked
+from tasks.teachers.paid import PaidTeacherSettings
 from tasks.teachers.simulated import SimulatedSettings
 
 CLASSES = ["angry", "sad"]
@@ -17,8 +17,12 @@ KINDS = [GeminiSettings, SimulatedSettings]
     [
         ("draws", 0, "greater than or equal to 1"),
         ("draws", 65, "less than or equal to 64"),
-        ("temperature", -0.1, "greater than or equal to 0"),
-        ("temperature", 2.1, "less than or equal to 2"),
+        ("draws", {"min": 1}, "greater than or equal to 2"),
+        ("draws", {"min": 4, "max": 3}, "min must be at most max, got 4 and 3"),
+        ("draws", {"stop": 0}, "greater than 0"),
+        ("prompt", [], "at least 1 item"),
+        ("answer", "votes", "'distribution' or 'label'"),
+        ("max_cost_usd_per_month", 0, "greater than 0"),
         ("prompt", "emotion-v0", 'no prompt "emotion-v0"; known: .*emotion-v1'),
         ("min_answered", 1.01, "less than or equal to 1"),
         ("max_cost_usd", 0, "greater than 0"),
@@ -26,7 +30,7 @@ KINDS = [GeminiSettings, SimulatedSettings]
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused(setting: str, value: object, message: str):
-    with pytest.raises(ValidationError, match=rf"{setting}\n.*{message}"):
+    with pytest.raises(ValidationError, match=rf"{setting}.*\n.*{message}"):
         PaidTeacherSettings(**{setting: value})
 
 
@@ -75,7 +79,34 @@ def test_the_free_teachers_answers_are_never_taken_for_the_paid_ones():
 
 def test_a_question_is_told_by_prompt_text_and_schema_and_not_by_names_alone():
     """An edited prompt file would be another question even under its old name."""
-    asked = what_is_asked("gemini", "m", {"temperature": 0.6}, "emotion-v1", CLASSES)
+    [asked] = GeminiSettings().asked_with({"temperature": 0.6}, "m", CLASSES)
     assert "The emotions to choose from are: angry, sad." in asked["prompt"]
     assert asked["schema"]["required"] == CLASSES
     assert set(asked) == {"kind", "model", "temperature", "prompt", "schema"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("value", "message"), [(-0.1, "greater than or equal to 0"), (2.1, "less than or equal to 2")])
+def test_a_temperature_that_no_model_takes_is_refused(kind, value: float, message: str):
+    with pytest.raises(ValidationError, match=message):
+        kind(temperature=value)
+
+
+def test_one_prompt_may_stand_without_brackets():
+    assert PaidTeacherSettings(prompt="emotion-v2").prompt == ("emotion-v2",)
+
+
+@pytest.mark.parametrize(("answer", "prompt"), [("distribution", "emotion-v1"), ("label", "label-v1")])
+def test_each_kind_of_answer_has_its_usual_prompt(answer: str, prompt: str):
+    assert PaidTeacherSettings(answer=answer).prompt == (prompt,)
+
+
+def test_each_prompt_is_a_question_of_its_own():
+    first, second = GeminiSettings(prompt=["emotion-v1", "emotion-v2"]).asked(CLASSES)
+    assert first == GeminiSettings(prompt="emotion-v1").asked(CLASSES)[0]
+    assert second == GeminiSettings(prompt="emotion-v2").asked(CLASSES)[0]
+
+
+def test_adaptive_draws_have_a_least_and_a_most():
+    teacher = PaidTeacherSettings(draws={"min": 2, "max": 6})
+    assert (teacher.least_draws, teacher.most_draws) == (2, 6)

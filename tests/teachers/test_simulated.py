@@ -6,7 +6,7 @@ import pytest
 
 from tasks.asking.limits import LimitSettings
 from tasks.asking.provider import Answer, Question, TryAgainError
-from tasks.asking.reading import read_distribution
+from tasks.asking.reading import read_answer
 from tasks.teachers.simulated import SimulatedSettings
 
 CLASSES = ["angry", "happy", "neutral", "sad"]
@@ -18,7 +18,7 @@ def ask(audio: bytes, draws: int = 1, **settings) -> list[Answer]:
     with teacher.connect(CLASSES) as provider:
 
         async def ask_all() -> list[Answer]:
-            return [await provider.ask(Question(audio, "audio/flac", draw)) for draw in range(draws)]
+            return [(await provider.ask(Question("?", (draw,), audio, "audio/flac")))[0] for draw in range(draws)]
 
         return asyncio.run(ask_all())
 
@@ -27,7 +27,7 @@ def test_it_needs_no_key(tone_flac, monkeypatch):
     monkeypatch.delenv("GEMINI_API_KEY", raising=False)
     monkeypatch.delenv("GOOGLE_API_KEY", raising=False)
     [answer] = ask(tone_flac)
-    assert sum(read_distribution(answer.text, CLASSES)) == pytest.approx(1)
+    assert sum(read_answer(answer.text, CLASSES)) == pytest.approx(1)
 
 
 def test_it_never_sends_a_real_key(tone_flac, monkeypatch):
@@ -55,7 +55,7 @@ def test_another_seed_gives_other_draws(tone_flac):
 
 
 def test_its_server_is_gone_after_the_run(tone_flac):
-    question = Question(tone_flac, "audio/flac", 0)
+    question = Question("?", (0,), tone_flac, "audio/flac")
     with SimulatedSettings().connect(CLASSES) as provider:
         asyncio.run(provider.ask(question))
     with pytest.raises(TryAgainError, match="ConnectError"):

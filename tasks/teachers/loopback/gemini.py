@@ -5,62 +5,61 @@ The official SDK mixes camelCase and snake_case in one body, and writes base64 w
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from tasks.teachers.loopback.bodies import as_mapping, count_tokens, decode_base64, get, get_list, get_number, get_whole
+from tasks.teachers.loopback.gemini_errors import write_refusal
 from tasks.teachers.loopback.judge import VERSION
+from tasks.teachers.loopback.questions import Question, read_wanted
+from tasks.teachers.loopback.wire import Body, Reply, Said
+
+__all__ = ["MOST_BYTES", "has_key", "read_question", "write_model", "write_refusal", "write_reply"]
 
 AUDIO_TOKENS_PER_S = 32
-CHARACTERS_PER_TOKEN = 4
 MOST_CANDIDATES = 8
 MOST_BYTES = 20 * 2**20  # of a request with inline audio
 WARMEST = 2.0
+ENDINGS = {"stop": "STOP", "length": "MAX_TOKENS", "refused": "SAFETY"}
 
 
-@dataclass(frozen=True)
-class Question:
-    """What one request asks for."""
-
-    audio: bytes
-    prompt: str
-    classes: tuple[str, ...]
-    temperature: float
-    seed: int | None
-    candidates: int
+def has_key(headers: Mapping[str, str]) -> bool:
+    """See `Wire`."""
+    return bool(headers.get("x-goog-api-key"))
 
 
-def read_question(body: object) -> Question:
-    """A decoded request body → what it asks.
+def _fetch_nothing(uri: str) -> bytes:
+    raise ValueError(f"fileUri {uri}: no such file")
 
-    Raises:
-        ValueError: What Gemini would answer with a 400; the message says what is wrong with the request.
-    """
-    request = _mapping(body, "the request body")
-    config = _mapping(_get(request, "generationConfig", {}), "generationConfig")
-    parts = [part for content in _list(request, "contents") for part in _list(content, "parts")]
-    system = _mapping(_get(request, "systemInstruction", {}), "systemInstruction")
-    texts = [part["text"] for part in _list(system, "parts") + parts if isinstance(part.get("text"), str)]
+
+def read_question(body: object, fetch: Callable[[str], bytes] = _fetch_nothing) -> Question:
+    """See `Wire`. `fetch` finds audio that was uploaded before."""
+    request = as_mapping(body, "the request body")
+    config = as_mapping(get(request, "generationConfig", {}), "generationConfig")
+    parts = [part for content in get_list(request, "contents") for part in get_list(content, "parts")]
+    system = as_mapping(get(request, "systemInstruction", {}), "systemInstruction")
+    texts = [part["text"] for part in get_list(system, "parts") + parts if isinstance(part.get("text"), str)]
+    prompt = "\n".join(texts)
+    classes, answer = read_wanted(get(config, "responseJsonSchema") or get(config, "responseSchema"), prompt)
     return Question(
-        audio=_read_audio_part(parts),
-        prompt="\n".join(texts),
-        classes=_read_classes(config),
-        temperature=_read_number(config, "temperature", 1.0, 0, WARMEST),
-        seed=None if (seed := _get(config, "seed")) is None else int(_read_number({"seed": seed}, "seed", 0)),
-        candidates=int(_read_number(config, "candidateCount", 1, 1, MOST_CANDIDATES)),
+        prompt,
+        classes,
+        answer,
+        audio=_read_audio_part(parts, fetch),
+        temperature=get_number(config, "temperature", 1.0, 0, WARMEST),
+        seed=get_whole(config, "seed"),
+        candidates=get_whole(config, "candidateCount", 1, MOST_CANDIDATES) or 1,
+        most_tokens=get_whole(config, "maxOutputTokens", 1),
     )
 
 
-def write_answer(texts: Sequence[str], question: Question, duration_s: float, response_id: str) -> dict[str, Any]:
-    """One text per candidate → the body of a 200."""
-    audio, text = math.ceil(duration_s * AUDIO_TOKENS_PER_S), _count_tokens(question.prompt)
-    written = sum(map(_count_tokens, texts))
+def write_reply(reply: Reply) -> Body:
+    """See `Wire`."""
+    audio, text = math.ceil(reply.duration_s * AUDIO_TOKENS_PER_S), count_tokens(reply.question.prompt)
+    written = sum(count_tokens(each.text) for each in reply.said)
     return {
-        "candidates": [_write_candidate(index, text) for index, text in enumerate(texts)],
+        "candidates": [_write_candidate(index, each) for index, each in enumerate(reply.said)],
         "usageMetadata": {
             "promptTokenCount": audio + text,
             "candidatesTokenCount": written,
@@ -70,16 +69,20 @@ def write_answer(texts: Sequence[str], question: Question, duration_s: float, re
                 {"modality": "AUDIO", "tokenCount": audio},
             ],
         },
-        "modelVersion": VERSION,  # what really answers, whatever model was asked for
-        "responseId": response_id,
+        "modelVersion": reply.version,
+        "responseId": reply.id,
     }
 
 
-def _write_candidate(index: int, text: str) -> dict[str, Any]:
-    return {"content": {"parts": [{"text": text}], "role": "model"}, "finishReason": "STOP", "index": index}
+def _write_candidate(index: int, said: Said) -> Body:
+    candidate: Body = {"finishReason": ENDINGS[said.ending], "index": index}
+    if said.ending == "refused":
+        return candidate
+    parts = {"parts": [{"text": said.text}]} if said.text else {}
+    return {"content": parts | {"role": "model"}} | candidate
 
 
-def write_model(name: str) -> dict[str, Any]:
+def write_model(name: str) -> Body:
     """The body that answers `GET …/models/NAME`."""
     return {
         "name": f"models/{name}",
@@ -90,57 +93,15 @@ def write_model(name: str) -> dict[str, Any]:
     }
 
 
-def _read_audio_part(parts: Sequence[Mapping[str, Any]]) -> bytes:
-    inline = [_mapping(data, "inlineData") for part in parts if (data := _get(part, "inlineData")) is not None]
-    audio = [data for data in inline if str(_get(data, "mimeType", "")).startswith("audio/")]
+def _read_audio_part(parts: Sequence[Mapping[str, Any]], fetch: Callable[[str], bytes]) -> bytes:
+    kinds = ("inlineData", "fileData")
+    given = [
+        (kind, as_mapping(data, kind)) for part in parts for kind in kinds if (data := get(part, kind)) is not None
+    ]
+    audio = [(kind, data) for kind, data in given if str(get(data, "mimeType", "")).startswith("audio/")]
     if len(audio) != 1:
         raise ValueError(f"expected one inlineData part with an audio/… mimeType, found {len(audio)}")
-    try:
-        text = str(audio[0].get("data", "")).translate(str.maketrans("-_", "+/"))
-        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except binascii.Error as error:
-        raise ValueError(f"inlineData.data is not base64: {error}") from None
-
-
-def _read_classes(config: Mapping[str, Any]) -> tuple[str, ...]:
-    schema = _get(config, "responseJsonSchema") or _get(config, "responseSchema")
-    if not schema:
-        raise ValueError("no response schema: name the classes as number properties of responseJsonSchema")
-    properties = _mapping(_mapping(schema, "the response schema").get("properties", {}), "properties")
-    for name, kind in properties.items():
-        if str(_mapping(kind, f"property {name}").get("type")).lower() != "number":
-            raise ValueError(f'the response schema asks for "{name}", which is not a number')
-    return tuple(properties)
-
-
-def _read_number(
-    config: Mapping[str, Any], key: str, default: float, least: float = -math.inf, most: float = math.inf
-) -> float:
-    value = _get(config, key, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        raise ValueError(f"{key} must be a number from {least:g} to {most:g}, got {json.dumps(value)}")
-    return value
-
-
-def _get(mapping: Mapping[str, Any], key: str, default: Any = None) -> Any:
-    """The value under `someKey` or `some_key`; null counts as absent."""
-    snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in key)
-    value = mapping.get(key, mapping.get(snake))
-    return default if value is None else value
-
-
-def _mapping(value: object, what: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ValueError(f"{what} must be an object, got {type(value).__name__}")
-    return value
-
-
-def _list(mapping: object, key: str) -> list[Mapping[str, Any]]:
-    value = _get(_mapping(mapping, "each of contents"), key, [])
-    if not isinstance(value, list):
-        raise ValueError(f"{key} must be a list, got {type(value).__name__}")
-    return [_mapping(each, f"each of {key}") for each in value]
-
-
-def _count_tokens(text: str) -> int:
-    return math.ceil(len(text) / CHARACTERS_PER_TOKEN)
+    [(kind, data)] = audio
+    if kind == "fileData":
+        return fetch(str(get(data, "fileUri")))
+    return decode_base64(data.get("data", ""), "inlineData.data")

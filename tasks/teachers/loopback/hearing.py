@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import soundfile
 
 from tasks.storage.audio import SAMPLE_RATE_HZ, read_audio
-from tasks.teachers.loopback.prosody import Prosody, measure_prosody
+from tasks.teachers.prosody import Prosody, measure_prosody
 
 MOST_CLIPS = 20_000  # a kilobyte each
 MOST_S = 60  # of a clip that are measured; the frames of an hour would not fit into memory
@@ -51,5 +51,5 @@ def _hear(audio: bytes) -> Heard:
     try:
         wave = read_audio(audio)
     except soundfile.LibsndfileError as error:
-        raise ValueError(f"inlineData holds no audio that can be decoded: {error}") from None
+        raise ValueError(f"the request holds no audio that can be decoded: {error}") from None
     return Heard(measure_prosody(wave[: MOST_S * SAMPLE_RATE_HZ]), len(wave) / SAMPLE_RATE_HZ)

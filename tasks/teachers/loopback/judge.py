@@ -12,26 +12,15 @@ the three corpora were looked at while the digits were chosen, so expect less el
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.teachers.loopback.prosody import Prosody, measure_prosody
+from tasks.teachers.prosody import Prosody, deviations_of, measure_prosody
 
 VERSION = "simulated-prosody-1"  # a new one whenever a number in this package changes an answer
 
-# what neutral speech has, and a usual deviation from it
-USUAL: dict[str, tuple[float, float]] = {
-    "level_dbfs": (-30.0, 10.0),
-    "pitch_st": (30.0, 6.0),  # 156 Hz, between men and women: the judge does not know who speaks
-    "pitch_range_st": (7.0, 3.0),
-    "pitch_motion_st_s": (27.0, 8.0),
-    "pitch_roughness": (0.8, 0.1),
-    "rate_hz": (4.8, 0.8),
-    "voiced_share": (0.83, 0.08),
-    "brightness_db": (-15.0, 4.0),
-}
 MOST_DEVIATION = 2.0  # one odd number (a hissing channel, a far microphone) must not decide alone
 
 AROUSAL = {"level_dbfs": 0.1, "pitch_st": 0.2, "pitch_motion_st_s": 0.2, "rate_hz": 0.1, "brightness_db": 0.2}
@@ -84,7 +73,12 @@ def judge(prosody: Prosody, classes: Sequence[str]) -> NDArray[np.float64]:
     Raises:
         ValueError: No class, or one without a place; the message lists the known ones.
     """
-    here = np.array([_weigh(prosody, rule) for rule in (AROUSAL, VALENCE, DOMINANCE)])
+    return judge_deviations(deviations_of(prosody), classes)
+
+
+def judge_deviations(deviations: Mapping[str, float], classes: Sequence[str]) -> NDArray[np.float64]:
+    """The same from deviations; what is not told counts as neutral. Raises as `judge` does."""
+    here = np.array([_weigh(deviations, rule) for rule in (AROUSAL, VALENCE, DOMINANCE)])
     places_C3 = places_of(classes)
     logits_C: NDArray[np.float64] = -STEEPNESS * np.sum((places_C3 - here) ** 2, axis=1)
     return logits_C
@@ -97,13 +91,12 @@ def places_of(classes: Sequence[str]) -> NDArray[np.float64]:
     return np.array([_place(name) for name in classes])
 
 
-def _weigh(prosody: Prosody, rule: dict[str, float]) -> float:
-    return sum(weight * _deviation(prosody, name) for name, weight in rule.items())
+def _weigh(deviations: Mapping[str, float], rule: dict[str, float]) -> float:
+    return sum(weight * _within(deviations.get(name, 0.0)) for name, weight in rule.items())
 
 
-def _deviation(prosody: Prosody, name: str) -> float:
-    typical, usual = USUAL[name]
-    return max(-MOST_DEVIATION, min(MOST_DEVIATION, (getattr(prosody, name) - typical) / usual))
+def _within(deviation: float) -> float:
+    return max(-MOST_DEVIATION, min(MOST_DEVIATION, deviation))
 
 
 def _place(name: str) -> tuple[float, float, float]:

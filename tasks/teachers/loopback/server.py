@@ -14,7 +14,9 @@ from dataclasses import dataclass
 import uvicorn
 
 from tasks.contracts.errors import ProviderError, SettingsError
-from tasks.teachers.loopback.app import Asked, Loopback, LoopbackSettings, create_app
+from tasks.teachers.loopback.app import create_app
+from tasks.teachers.loopback.model import Asked, Loopback, LoopbackSettings
+from tasks.teachers.loopback.resetting import ResettableProtocol
 
 START_WITHIN_S = 30.0  # two slow cores that also import torch
 
@@ -37,6 +39,11 @@ class LoopbackServer:
         return self.loopback.answered
 
     @property
+    def batch_answered(self) -> int:
+        """How many requests inside batches got an answer."""
+        return self.loopback.batch_answered
+
+    @property
     def log(self) -> deque[Asked]:
         """The latest requests."""
         return self.loopback.log
@@ -48,6 +55,7 @@ def running_server(
     faults: str | None = None,
     latency_s: float = 0.0,
     requests_per_minute: int | None = None,
+    batch_s: float = 0.0,
     host: str = "127.0.0.1",
 ) -> Iterator[LoopbackServer]:
     """A server in a thread of this process; port 0 takes a free one. It accepts connections when the block begins.
@@ -56,7 +64,7 @@ def running_server(
         ValueError: `faults` cannot be read, or `host` can be reached from other machines.
         SettingsError: The port is taken.
     """
-    app = create_app(LoopbackSettings(faults, latency_s, requests_per_minute))
+    app = create_app(LoopbackSettings(faults, latency_s, requests_per_minute, batch_s))
     with _listen(host, port) as listener:
         server = uvicorn.Server(_configure(app))
         thread = threading.Thread(target=server.run, args=([listener],), name="loopback-lalm", daemon=True)
@@ -75,12 +83,14 @@ def serve_forever(
     faults: str | None = None,
     latency_s: float = 0.0,
     requests_per_minute: int | None = None,
+    batch_s: float = 0.0,
 ) -> None:
     """`mifuse lalm-server`: prints one line and serves until interrupted. Raises as `running_server` does."""
-    app = create_app(LoopbackSettings(faults, latency_s, requests_per_minute))
+    app = create_app(LoopbackSettings(faults, latency_s, requests_per_minute, batch_s))
     with _listen(host, port) as listener:
         print(
-            f"The loopback LALM listens on {_url(listener)} (Gemini's wire format, any API key). Stop with Ctrl+C.",
+            f"The loopback LALM listens on {_url(listener)} "
+            "(wire formats of Gemini, OpenAI and Anthropic; any API key). Stop with Ctrl+C.",
             flush=True,
         )
         uvicorn.Server(_configure(app)).run([listener])
@@ -89,6 +99,7 @@ def serve_forever(
 def _configure(app: object) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
+        http=ResettableProtocol,
         lifespan="off",
         ws="none",
         access_log=False,

@@ -1,5 +1,7 @@
 """A fault specification means what it says, strikes the same requests each time, and refuses what it cannot read."""
 
+from pathlib import Path
+
 import pytest
 
 from tasks.teachers.loopback.faults import FAULTS, Fault, FaultPlan, parse_faults
@@ -44,6 +46,27 @@ def test_all_options_can_be_combined():
     assert fault == Fault("429", rate=0.5, count=7, after=2, retry_s=0.2, header=1)
 
 
+def test_a_place_for_the_wait_is_a_word():
+    [fault] = parse_faults("429@where=retry-after-ms")
+    assert fault.where == "retry-after-ms"
+
+
+def test_candidates_leaves_requests_for_one_alone_and_does_not_count_them():
+    plan = FaultPlan(parse_faults("candidates*1"))
+    assert [plan.next(count) is not None for count in (1, 1, 3, 3)] == [False, False, True, False]
+
+
+def test_faults_of_batches_and_of_requests_do_not_strike_each_other():
+    plan = FaultPlan(parse_faults("batch_hangs,500"))
+    assert (plan.next(is_batch=True).name, plan.next().name) == ("batch_hangs", "500")
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_every_fault_is_in_the_documentation(name):
+    page = Path(__file__).parents[3] / "docs/loopback.md"
+    assert f"`{name}`" in page.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_every_known_name_is_read(name):
     assert parse_faults(name) == (Fault(name),)
@@ -52,13 +75,17 @@ def test_every_known_name_is_read(name):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("teapot", r'unknown fault "teapot" in "teapot"\. Known: 429, 429-daily, 500, 503, slow, safety, max_tokens'),
+        (
+            "teapot",
+            r'unknown fault "teapot" in "teapot"\. Known: 429, 429-daily, 500, 503, candidates, slow, reset, safety',
+        ),
         ("429:often", r'rate in "429:often" must be a number from 0 to 1, got "often"'),
         ("429:2", r'rate in "429:2" must be a number from 0 to 1, got "2"'),
         ("429:nan", r"must be a number from 0 to 1"),
         ("503*-1", r'count in "503\*-1" must be a whole number, got "-1"'),
         ("503@before=4", r'unknown option "before" in "503@before=4"\. Known: after, retry_s, header, seconds'),
         ("503@after=1.5", r'after in "503@after=1\.5" must be a whole number'),
+        ("429@where=moon", 'where in .* must be one of body, retry-after, retry-after-ms, date, got "moon"'),
         ("slow@seconds=-1", r'seconds in "slow@seconds=-1" must be a number of at least 0'),
     ],
 )

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tasks.teachers.loopback.gemini import read_question, write_answer
+from tasks.teachers.loopback.gemini import read_question, write_reply
+from tasks.teachers.loopback.wire import Reply, Said
 
 AUDIO = bytes(range(240, 256)) * 3  # its base64 needs both special letters
 
@@ -102,6 +103,7 @@ def test_a_body_that_is_no_object_is_refused():
 
 
 def test_audio_is_charged_at_32_tokens_per_second():
-    usage = write_answer(["{}"], read_question(make_body()), duration_s=2.01, response_id="x")["usageMetadata"]
+    reply = Reply((Said("{}"),), read_question(make_body()), duration_s=2.01, version="v", id="x")
+    usage = write_reply(reply)["usageMetadata"]
     assert {"modality": "AUDIO", "tokenCount": 65} in usage["promptTokensDetails"]
     assert usage["totalTokenCount"] == usage["promptTokenCount"] + usage["candidatesTokenCount"]

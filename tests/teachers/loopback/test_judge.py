@@ -9,9 +9,9 @@ import pytest
 
 from tasks.maths.uncertainty import mutual_information
 from tasks.storage.audio import read_audio
-from tasks.teachers.loopback.judge import PLACES, judge, judge_wave
-from tasks.teachers.loopback.prosody import Prosody, measure_prosody
+from tasks.teachers.loopback.judge import PLACES, judge, judge_deviations, judge_wave
 from tasks.teachers.loopback.sampling import sample_answer
+from tasks.teachers.prosody import Prosody, deviations_of, measure_prosody
 
 CLASSES = ["angry", "happy", "neutral", "sad"]
 NEUTRAL = Prosody(
@@ -126,3 +126,18 @@ def test_five_draws_about_real_speech_contradict_each_other_like_a_sampled_model
     mi_N = mutual_information(probs_NKC / probs_NKC.sum(axis=-1, keepdims=True))
     assert 0.05 < np.median(mi_N) < 0.15
     assert 0.05 < np.mean(mi_N > 0.3) < 0.25
+
+
+def test_deviations_are_judged_like_the_prosody_that_has_them(voice):
+    prosody = measure_prosody(voice(240))
+    np.testing.assert_array_equal(judge_deviations(deviations_of(prosody), CLASSES), judge(prosody, CLASSES))
+
+
+def test_what_is_not_told_counts_as_neutral():
+    told = {"level_dbfs": 1.0, "pitch_st": 0.0, "brightness_db": 0.0}
+    np.testing.assert_array_equal(judge_deviations(told, CLASSES), judge_deviations({"level_dbfs": 1.0}, CLASSES))
+
+
+def test_one_odd_number_does_not_decide_alone():
+    extreme, far = (judge_deviations({"level_dbfs": size}, CLASSES) for size in (2.0, 50.0))
+    np.testing.assert_array_equal(extreme, far)

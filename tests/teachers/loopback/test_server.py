@@ -6,8 +6,6 @@ import json
 import re
 import socket
 import time
-import urllib.error
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -15,11 +13,12 @@ import soundfile
 from google import genai
 from google.genai import errors, types
 
+from tasks.asking.reading import answer_schema
 from tasks.contracts.errors import SettingsError
 from tasks.storage.audio import read_audio
 from tasks.teachers.loopback import hearing
-from tasks.teachers.loopback.app import MinuteLimit
 from tasks.teachers.loopback.judge import judge_wave
+from tasks.teachers.loopback.model import MinuteLimit
 from tasks.teachers.loopback.server import running_server
 
 CLASSES = ["angry", "happy", "neutral", "sad"]
@@ -112,33 +111,25 @@ def test_a_question_without_audio_gets_a_400(server, make_config):
         client.models.generate_content(model="m", contents=["How does he feel?"], config=make_config())
 
 
-def post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, dict]:
-    request = urllib.request.Request(url, body, headers)
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(request)
-    with caught.value as response:
-        return response.code, json.loads(response.read())["error"]
-
-
-def test_a_request_without_a_key_gets_a_403(server):
+def test_a_request_without_a_key_gets_a_403(server, post):
     code, error = post(f"{server.url}/v1/models/m:generateContent", b"{}", {})
     assert (code, error["status"]) == (403, "PERMISSION_DENIED")
     assert "Please use API Key" in error["message"]
 
 
-def test_a_body_that_is_no_json_gets_a_400(server):
+def test_a_body_that_is_no_json_gets_a_400(server, post):
     code, error = post(f"{server.url}/v1/models/m:generateContent", b"{", {"x-goog-api-key": "k"})
     assert (code, error["status"]) == (400, "INVALID_ARGUMENT")
 
 
-def test_more_than_20_mib_get_a_400(server):
+def test_more_than_20_mib_get_a_400(server, post):
     body = b" " * (20 * 2**20 + 1)
     code, error = post(f"{server.url}/v1/models/m:generateContent", body, {"x-goog-api-key": "k"})
     assert code == 400
     assert error["message"] == "Request payload size exceeds the limit: 20971520 bytes."
 
 
-def test_another_path_gets_a_404_that_names_the_known_one(server):
+def test_another_path_gets_a_404_that_names_the_known_one(server, post):
     code, error = post(f"{server.url}/v1/models/m:countTokens", b"{}", {"x-goog-api-key": "k"})
     assert code == 404
     assert re.search(r"not served here\. Known: POST /VERSION/models/MODEL:generateContent", error["message"])
@@ -183,6 +174,23 @@ def test_beyond_its_requests_per_minute_the_server_says_how_long_to_wait(ask, fl
 def test_the_minute_limit_lets_the_next_one_through_when_the_oldest_is_a_minute_old():
     limit = MinuteLimit(2)
     assert [limit.wait_s(now) for now in (0.0, 10.0, 20.0, 60.0, 61.0)] == [0, 0, 40, 0, 9]
+
+
+def test_candidates_refuses_more_than_one_candidate_as_gemini_3_does(ask, flac):
+    with running_server(faults="candidates") as server:
+        with pytest.raises(errors.ClientError, match=r"400 INVALID_ARGUMENT.*Multiple candidates is not enabled"):
+            ask(server, flac, candidate_count=2)
+        assert ask(server, flac).text
+
+
+def test_an_answer_longer_than_allowed_is_cut(server, ask, flac):
+    response = ask(server, flac, max_output_tokens=5)
+    assert (len(response.text), response.candidates[0].finish_reason) == (20, types.FinishReason.MAX_TOKENS)
+
+
+def test_one_label_is_answered_where_the_schema_asks_for_it(server, ask, flac):
+    schema = answer_schema(CLASSES, "label")
+    assert json.loads(ask(server, flac, response_json_schema=schema).text)["label"] in CLASSES
 
 
 def test_nothing_answers_after_the_block(ask, flac):

@@ -20,6 +20,18 @@ ACTIVE_DB = 25.0  # a frame is speech when at most this far below the loud frame
 SILENCE_DBFS = -90.0
 PITCH_REFERENCE_HZ = 27.5  # semitones are counted from here, as GeMAPS does
 
+# what neutral speech of adults of both sexes has, and a usual deviation from it
+USUAL: dict[str, tuple[float, float]] = {
+    "level_dbfs": (-30.0, 10.0),
+    "pitch_st": (30.0, 6.0),  # 156 Hz, between men and women: who judges by this does not know who speaks
+    "pitch_range_st": (7.0, 3.0),
+    "pitch_motion_st_s": (27.0, 8.0),
+    "pitch_roughness": (0.8, 0.1),
+    "rate_hz": (4.8, 0.8),
+    "voiced_share": (0.83, 0.08),
+    "brightness_db": (-15.0, 4.0),
+}
+
 Array = NDArray[np.floating[Any]]
 
 
@@ -56,6 +68,16 @@ def measure_prosody(wave: Array) -> Prosody:
         voiced_share=float(voiced.sum() / max(active.sum(), 1)),
         brightness_db=_brightness(power[voiced]),
     )
+
+
+def deviations_of(prosody: Prosody) -> dict[str, float]:
+    """How far each number lies from that of neutral speech, in usual deviations.
+
+    >>> neutral = Prosody(**{name: typical for name, (typical, _) in USUAL.items()})
+    >>> set(deviations_of(neutral).values())
+    {0.0}
+    """
+    return {name: (getattr(prosody, name) - typical) / usual for name, (typical, usual) in USUAL.items()}
 
 
 def _frames(wave: Array) -> Array:

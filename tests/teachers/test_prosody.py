@@ -6,7 +6,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from tasks.teachers.loopback.prosody import measure_prosody
+from tasks.teachers.prosody import measure_prosody
 
 RNG = np.random.default_rng(0)
 

@@ -1,0 +1,166 @@
+"""One teacher's asking in one run: alone, within its money and quota, every answer stored under its own key."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import TracebackType
+from typing import cast
+from zoneinfo import ZoneInfo
+
+from filelock import FileLock, Timeout
+
+from tasks.asking.batch import Batches, BatchTimes
+from tasks.asking.batch_records import Asked, BatchRecords
+from tasks.asking.engine import Engine
+from tasks.asking.job import Outcome
+from tasks.asking.meter import Meter
+from tasks.asking.money import price_list
+from tasks.asking.provider import BatchProvider
+from tasks.asking.quota import renewed_at
+from tasks.contracts.progress import progress_bar
+from tasks.storage.answers import AnswerStore, Spent, StoredAnswer
+from tasks.teachers.ceilings import Purse, allowance_of
+from tasks.teachers.questions import Questions
+from tasks.teachers.wanted import Asking, Wanted
+
+
+class Session:
+    """Opens nothing before the first question: no lock, no connection, no SDK."""
+
+    def __init__(
+        self, name: str, asking: Asking, folder: Path, store: AnswerStore, answers: Path, purse: Purse
+    ) -> None:
+        self.name = name
+        self.model = asking.teacher.model
+        self.outcome = Outcome()
+        self._asking = asking
+        self._teacher = asking.teacher
+        self._questions = Questions(asking, folder)
+        self._store = store
+        self._answers = answers
+        self._purse = purse
+        self._open = ExitStack()
+        self._runner = asyncio.Runner()
+        self._engine: Engine | None = None
+        self._batches: Batches | None = None
+        self._asked: dict[str, Wanted] = {}
+        self._told: Callable[[], object] = lambda: None
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._open.close()
+
+    def ask(self, wanted: Sequence[Wanted], again: frozenset[str] = frozenset()) -> list[str]:
+        """Asks for what is not stored, and for `again` (keys) although it is; returns the keys that were asked.
+
+        Two runs that ask one model at the same time would pay for the same answers twice, and share one quota: the
+        second waits. How it went: see `outcome`.
+        """
+        if not self.missing(wanted, again):
+            return []
+        self._connect()
+        missing = self.missing(wanted, again)  # another run may have asked meanwhile
+        self._asked = {want.key: want for want in missing}
+        if self._batches is not None:
+            self._ask_in_batches(missing)
+            missing = [] if self.outcome.stopped else self.missing(missing)
+        self._ask_online(missing)
+        return list(self._asked)
+
+    def missing(self, wanted: Sequence[Wanted], again: frozenset[str] = frozenset()) -> list[Wanted]:
+        """What is not stored, and `again`."""
+        return [want for want in wanted if want.key in again or want.key not in self._store]
+
+    def keep(self, key: str, answer: StoredAnswer, spent: Spent) -> None:
+        """See `Keeper`."""
+        self._put(key, replace(answer, **asdict(self._question(key))), spent)
+
+    def charge(self, spent: Spent) -> None:
+        """See `Keeper`."""
+        self._store.charge(self.model, spent)
+
+    def _put(self, key: str, answer: StoredAnswer, spent: Spent) -> None:
+        self._store.put(key, answer, self.model, spent)
+        self._told()
+
+    def _question(self, key: str) -> Asked:
+        want = self._asked[key]
+        return Asked(want.sha256, self._asking.keys[want.prompt].asked_id, want.draw)
+
+    def _ask_online(self, missing: list[Wanted]) -> None:
+        assert self._engine is not None
+        if not missing:
+            return
+        with progress_bar(f"asking {self.name} ({self.model})", len(missing), "draws") as bar:
+
+            def told() -> None:
+                bar.update()
+                bar.set_postfix_str(f"${self.outcome.spent.usd:.2f}", refresh=False)
+
+            self._told = told
+            jobs = self._questions.jobs(missing, self._teacher.candidates_per_call)
+            self._runner.run(self._engine.ask_all(jobs))
+
+    def _ask_in_batches(self, missing: list[Wanted]) -> None:
+        assert self._batches is not None
+        with progress_bar(f"batches of {self.name} ({self.model})", len(missing), "draws") as bar:
+
+            def told(done: int, total: int, word: str) -> None:
+                bar.set_postfix_str(f"a job of {total:,}: {done:,} done, {word}")
+
+            self._batches.told, self._told = told, bar.update
+            asked = {want.key: self._question(want.key) for want in missing}
+            self._runner.run(self._batches.ask(self._questions.jobs(missing), asked))
+
+    def _connect(self) -> None:
+        """Alone, with a provider, and with what is left of all ceilings; once."""
+        if self._engine is not None:
+            return
+        teacher = self._teacher
+        self._open.enter_context(_alone(self._answers, self.model))
+        price = price_list(self._purse.prices).get(self.model)
+        allowance = allowance_of(self.name, teacher, self._purse, price, self._store)
+        for keys, prompt in zip(self._asking.keys, teacher.prompt, strict=True):
+            self._store.note_asked(keys, prompt)
+        provider = self._open.enter_context(teacher.connect(self._asking.classes))
+        self._open.enter_context(self._runner)
+        self._open.callback(lambda: self._runner.run(provider.close()))
+
+        async def make() -> Engine:  # it belongs to the event loop
+            renewed = renewed_at(ZoneInfo(teacher.quota_day))
+            return Engine(provider, teacher.limits, allowance, price, self, renewed, self.outcome)
+
+        self._engine = self._runner.run(make())
+        if teacher.batch is not None:
+            self._batches = Batches(
+                provider=cast(BatchProvider, provider),
+                records=BatchRecords(self._answers / "batches"),
+                model=self.model,
+                times=BatchTimes(teacher.batch.deadline_h * 3600, teacher.batch.poll_s),
+                allowance=allowance,
+                meter=Meter(price.in_batches() if price else None),
+                put=self._put,
+                outcome=self.outcome,
+            )
+
+
+@contextmanager
+def _alone(answers: Path, model: str) -> Iterator[None]:
+    """One run at a time asks one model."""
+    lock = FileLock(answers / f"asking-{re.sub('[^A-Za-z0-9.-]', '_', model)}.lock")
+    try:
+        lock.acquire(timeout=0)  # the system lets go of it when its process dies
+    except Timeout:
+        print(f"  another run is asking {model} (it holds {lock.lock_file}); waiting for it to end", flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
