@@ -33,8 +33,8 @@ PEERS = {
     ),
     "litellm": Peer(
         "with_litellm",
-        ("litellm[caching]==1.109.1", "fastapi"),
-        "equal draws share one cached answer, so each has a seed here; a cached answer needs fastapi, which it does not ask for.",
+        ("litellm[caching]==1.109.1", "fastapi", "orjson", "soundfile"),
+        "equal draws share one cached answer, so each has a seed here; a cached one needs fastapi, orjson, soundfile.",
     ),
     "bespokelabs-curator": Peer(
         "with_curator",

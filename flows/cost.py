@@ -118,6 +118,18 @@ def check_ceiling(estimate: Estimate, max_cost_usd: float | None) -> None:
     )
 
 
+def check_priced(estimate: Estimate, max_cost_usd: float | None) -> None:
+    """Raises SettingsError where there is a ceiling in dollars and a model without a price: it could not be kept."""
+    for part in estimate.parts:
+        ceiling_usd = min((c for c in (part.ceiling_usd, max_cost_usd) if c is not None), default=None)
+        if ceiling_usd is not None and part.most_usd is None:
+            raise SettingsError(
+                f"{part.teacher}: a ceiling of ${ceiling_usd:g} is set, but no price is known for {part.model}, so it "
+                "could not be kept. Give the model a price in prices.yaml beside pipelines.yaml, or take the ceiling "
+                "away."
+            )
+
+
 def can_ask() -> bool:
     """Whether a person sits there."""
     return sys.stdin is not None and sys.stdin.isatty()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from flows.cost import Estimate, can_ask, check_ceiling, estimate_costs
+from flows.cost import Estimate, can_ask, check_ceiling, check_priced, estimate_costs
 from flows.place import Place, open_place
 from flows.show import print_results
 from flows.steps import Steps, tell_kept
@@ -90,6 +90,7 @@ def confirm_cost(estimate: Estimate, options: RunOptions) -> None:
     Raises:
         SettingsError: Nobody can be asked and there is no ceiling, or the answer was no.
     """
+    check_priced(estimate, options.max_cost_usd)
     if not estimate.needs_consent:
         return
     print(estimate.told())

@@ -11,6 +11,7 @@ import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from flows.mistakes import mistakes_in
+from tasks.asking.class_names import check_synonyms
 from tasks.contracts.errors import SettingsError
 from tasks.contracts.settings import LocalPath, Name, Settings
 from tasks.encoders import EncoderSettings
@@ -107,8 +108,10 @@ class PipelineSettings(Settings):
 
 
 def _mistakes_in_asking(name: str, teacher: PaidSettings, classes: list[str]) -> Iterator[str]:
-    if unknown := sorted(set(teacher.synonyms.values()) - set(classes)):
-        yield f"teachers.{name}.synonyms: {', '.join(unknown)}: no such class; known: {', '.join(classes)}"
+    try:
+        check_synonyms(teacher.synonyms, classes)
+    except ValueError as error:
+        yield f"teachers.{name}.synonyms: {error}"
     ids = [prompt_id(prompt) for prompt in teacher.prompt]
     if twice := sorted({each for each in ids if ids.count(each) > 1}):
         yield f"teachers.{name}.prompt: {', '.join(twice)} stands there twice; the tables tell prompts by their names"

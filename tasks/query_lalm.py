@@ -95,9 +95,7 @@ def _decider(teacher: PaidTeacher, classes: list[str], classifier_draws: Path | 
     if not isinstance(teacher.draws, AdaptiveDraws):
         return None
     assert classifier_draws is not None
-    return decider(
-        classifier_draws, classes, least=teacher.draws.min, most=teacher.draws.max, stop=teacher.draws.stop
-    )
+    return decider(classifier_draws, classes, least=teacher.draws.min, most=teacher.draws.max, stop=teacher.draws.stop)
 
 
 def _ask_nothing(wanted: list[Wanted]) -> None:

@@ -30,6 +30,7 @@ _FIRST_BACKOFF_S = 1.0
 _LONGEST_BACKOFF_S = 60.0
 # This many questions given up in a row, with no answer between them: the provider is out.
 _OUT_AFTER = 20
+_NO_ROOM = (OSError, sqlite3.Error, diskcache.Timeout)
 
 
 class StoppedError(Exception):
@@ -65,7 +66,7 @@ class Engine:
         self._under_way = 0
         self._call_ended = asyncio.Event()
         self._one_candidate = False
-        self._has_asked = False
+        self._begun = asyncio.Event()  # the first call of all has ended, however it did
 
     async def ask_all(self, jobs: Iterable[Job]) -> Outcome:
         """Asks in the order of `jobs`. Never raises for a question: see the outcome, which adds up over calls.
@@ -74,13 +75,18 @@ class Engine:
         set aside, and a wrong key costs one call.
         """
         queue = iter(jobs)
-        if not self._has_asked and (first := next(queue, None)):
-            self._has_asked = True
-            await self._finish(first)
         async with asyncio.TaskGroup() as workers:
-            for _ in range(self._limits.concurrency):
+            workers.create_task(self._begin(queue))
+            await self._begun.wait()
+            for _ in range(self._limits.concurrency - 1):
                 workers.create_task(self._work(queue))
         return self._outcome
+
+    async def _begin(self, queue: Iterator[Job]) -> None:
+        if first := next(queue, None):
+            await self._finish(first)
+        self._begun.set()
+        await self._work(queue)
 
     async def _work(self, queue: Iterator[Job]) -> None:
         while not self._stopped.is_set() and (job := next(queue, None)):
@@ -125,7 +131,10 @@ class Engine:
                 await self._one_by_one(job)
                 return
             question = job.read(job.draws)
-        self._give_up(job, "the model gave fewer candidates than it was asked for")
+        if len(job.keys) > 1:
+            await self._one_by_one(job)
+        else:
+            self._give_up(job, "the model gave no candidate")
 
     async def _one_by_one(self, job: Job) -> None:
         for single in job.one_by_one():
@@ -141,7 +150,11 @@ class Engine:
             if self._stopped.is_set():
                 raise StoppedError
             self._outcome.calls += 1
-            answers = await self._provider.ask(question)
+            try:
+                answers = await self._provider.ask(question)
+            except asyncio.CancelledError:  # interrupted: the model may answer all the same
+                used = self._lost(most)
+                raise
             used = self._kept(job, answers, self._now() - sent_at)
             return len(answers)
         except TryAgainError as error:
@@ -149,14 +162,14 @@ class Engine:
                 self._outcome.limited += 1
                 self._limiter.pause(self._wait_s(error, attempt), sent_at)
             if error.may_be_paid:
-                used = Spent(most.calls, most.tokens, most.usd, most.usd)
-                self._keeper.charge(used)
+                used = self._lost(most)
             raise
         finally:
             self._allowance.settle(most, used)
             self._outcome.spent = self._outcome.spent + used
             self._under_way -= 1
             self._call_ended.set()
+            self._begun.set()
 
     async def _reserve(self, most: Spent) -> None:
         """Waits while calls under way may take less than they could; stops the run when there are none."""
@@ -178,11 +191,20 @@ class Engine:
             self._store(key, self._meter.stored(answer, latency_s), spent)
         return total
 
+    def _lost(self, most: Spent) -> Spent:
+        """Counts a call whose answer got lost as the most that it can have taken."""
+        used = Spent(most.calls, most.tokens, most.usd, most.usd)
+        try:
+            self._keeper.charge(used)
+        except _NO_ROOM as error:
+            self._stop(Stop(f"what a call may have cost could not be stored: {error}", "store"))
+        return used
+
     def _store(self, key: str, answer: StoredAnswer, spent: Spent) -> None:
         """A full disk stops the asking; answers that are under way are still taken, where there is room."""
         try:
             self._keeper.keep(key, answer, spent)
-        except (OSError, sqlite3.Error, diskcache.Timeout) as error:
+        except _NO_ROOM as error:
             self._stop(Stop(f"an answer could not be stored: {error}", "store"))
         else:
             self._outcome.answered += 1

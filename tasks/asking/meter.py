@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from math import ceil
 
 from tasks.asking.job import Job
 from tasks.asking.money import Price
@@ -15,24 +17,36 @@ class Meter:
 
     def __init__(self, price: Price | None) -> None:
         self._price = price
-        self._dearest = 1.0  # the most input tokens that came back per token that was estimated
+        # The most that came back per token, or dollar, that was estimated. Dollars too: a provider that does not say
+        # which input was audio is booked at the dearer price.
+        self._most_tokens = self._most_usd = self._most_output = 1.0
 
     def input_tokens(self, job: Job) -> float:
         """Of one call, about."""
-        return job.input_tokens * self._dearest
+        return job.input_tokens * self._most_tokens
 
     def most(self, job: Job) -> Spent:
         """What a call can take."""
-        audio, text = job.audio_tokens * self._dearest, job.text_tokens * self._dearest
-        output = job.output_tokens * len(job.keys)
-        usd = self._price.estimate(audio, text, output) if self._price else 0.0
-        return Spent(calls=1, tokens=round(audio + text + output), usd=usd)
+        output = job.output_tokens * len(job.keys) * self._most_output
+        usd = self._input_usd(job) * self._most_usd + (self._price.estimate(0, 0, output) if self._price else 0.0)
+        return Spent(calls=1, tokens=ceil(self.input_tokens(job) + output), usd=usd)
 
     def took(self, job: Job, answers: list[Answer]) -> list[Spent]:
         """What each answer of one call took; the call itself is counted with the first."""
-        sent = sum(answer.input_tokens or 0 for answer in answers)
-        self._dearest = max(self._dearest, sent / max(job.input_tokens, 1))
+        self._learn(job, answers)
         return [self._of(answer, calls=1 if n == 0 else 0) for n, answer in enumerate(answers)]
+
+    def _learn(self, job: Job, answers: list[Answer]) -> None:
+        sent = sum(answer.input_tokens or 0 for answer in answers)
+        self._most_tokens = max(self._most_tokens, sent / max(job.input_tokens, 1))
+        for answer in answers:
+            self._most_output = max(self._most_output, (answer.output_tokens or 0) / max(job.output_tokens, 1))
+        if self._price and (expected_usd := self._input_usd(job)):
+            usd = sum(self._price.of(replace(answer, output_tokens=0)) for answer in answers)
+            self._most_usd = max(self._most_usd, usd / expected_usd)
+
+    def _input_usd(self, job: Job) -> float:
+        return self._price.estimate(job.audio_tokens, job.text_tokens, 0) if self._price else 0.0
 
     def stored(self, answer: Answer, latency_s: float) -> StoredAnswer:
         """The answer as it is kept."""

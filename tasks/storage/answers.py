@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -50,12 +50,21 @@ class Spent:
     unconfirmed_usd: float = 0.0
 
     def __add__(self, other: Spent) -> Spent:
-        mine, theirs = astuple(self), astuple(other)
-        return Spent(*(a + b for a, b in zip(mine, theirs, strict=True)))
+        # Field by field: dataclasses.astuple copies deeply, which took as long as storing an answer.
+        return Spent(
+            self.calls + other.calls,
+            self.tokens + other.tokens,
+            self.usd + other.usd,
+            self.unconfirmed_usd + other.unconfirmed_usd,
+        )
 
     def __sub__(self, other: Spent) -> Spent:
-        mine, theirs = astuple(self), astuple(other)
-        return Spent(*(a - b for a, b in zip(mine, theirs, strict=True)))
+        return Spent(
+            self.calls - other.calls,
+            self.tokens - other.tokens,
+            self.usd - other.usd,
+            self.unconfirmed_usd - other.unconfirmed_usd,
+        )
 
 
 def answer_key(*, audio_sha256: str, asked: dict[str, Any], draw: int) -> str:
@@ -100,7 +109,9 @@ class AnswerStore:
 
     def __init__(self, folder: Path) -> None:
         try:
-            self._cache = diskcache.Cache(str(make_folder(folder)), disk=_NoPickleDisk, eviction_policy="none")
+            self._cache = diskcache.Cache(
+                str(make_folder(folder)), disk=_NoPickleDisk, eviction_policy="none", cull_limit=0
+            )
         except sqlite3.DatabaseError as error:
             raise CacheError(
                 f"{folder}: the answer cache cannot be opened ({error}). Restore the folder, or move it away: then its "
@@ -127,9 +138,11 @@ class AnswerStore:
         An answer that is there already is kept beside the new one.
         """
         with self._cache.transact():
-            if (old := self._cache.get(key)) is not None:
+            content = json.dumps(vars(answer)).encode()
+            if not self._cache.add(key, content):
+                old = self._cache.get(key)
                 self._cache.set(f"old:{key}:{json.loads(old)['answered_at']}", old)
-            self._cache.set(key, json.dumps(asdict(answer)).encode())
+                self._cache.set(key, content)
             if spent is not None:
                 self.charge(model, spent)
 
@@ -138,12 +151,13 @@ class AnswerStore:
         key = f"spent:{model}:{datetime.now(UTC).isoformat(timespec='hours')[:13]}"
         with self._cache.transact():
             now = Spent(**json.loads(self._cache.get(key, b"{}"))) + spent
-            self._cache.set(key, json.dumps(asdict(now)).encode())
+            self._cache.set(key, json.dumps(vars(now)).encode())
 
     def spent(self, model: str, since: datetime) -> Spent:
-        """What a model took since the beginning of an hour."""
-        hours = int((datetime.now(UTC) - since).total_seconds() // 3600) + 1
-        keys = [f"spent:{model}:{(since.astimezone(UTC) + timedelta(hours=n)).isoformat()[:13]}" for n in range(hours)]
+        """What a model took since the hour (UTC) that `since` lies in."""
+        first = since.astimezone(UTC).replace(minute=0, second=0, microsecond=0)  # some zones begin at half past
+        hours = int((datetime.now(UTC) - first).total_seconds() // 3600) + 1
+        keys = [f"spent:{model}:{(first + timedelta(hours=n)).isoformat()[:13]}" for n in range(hours)]
         return sum((Spent(**json.loads(self._cache.get(key, b"{}"))) for key in keys), Spent())
 
     def note_asked(self, keys: KeysOf, prompt_id: str) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import cast
@@ -24,7 +23,9 @@ from tasks.asking.provider import BatchProvider
 from tasks.asking.quota import renewed_at
 from tasks.contracts.progress import progress_bar
 from tasks.storage.answers import AnswerStore, Spent, StoredAnswer
+from tasks.storage.asking_locks import asking_lock
 from tasks.teachers.ceilings import Purse, allowance_of
+from tasks.teachers.prompts import prompt_id
 from tasks.teachers.questions import Questions
 from tasks.teachers.wanted import Asking, Wanted
 
@@ -49,6 +50,7 @@ class Session:
         self._engine: Engine | None = None
         self._batches: Batches | None = None
         self._asked: dict[str, Wanted] = {}
+        self._answered: set[str] = set()  # in this run
         self._told: Callable[[], object] = lambda: None
 
     def __enter__(self) -> Session:
@@ -70,7 +72,7 @@ class Session:
         self._asked = {want.key: want for want in missing}
         if self._batches is not None:
             self._ask_in_batches(missing)
-            missing = [] if self.outcome.stopped else self.missing(missing)
+            missing = [] if self.outcome.stopped else self.missing(missing, again - self._answered)
         self._ask_online(missing)
         return list(self._asked)
 
@@ -80,7 +82,7 @@ class Session:
 
     def keep(self, key: str, answer: StoredAnswer, spent: Spent) -> None:
         """See `Keeper`."""
-        self._put(key, replace(answer, **asdict(self._question(key))), spent)
+        self._put(key, replace(answer, **vars(self._question(key))), spent)
 
     def charge(self, spent: Spent) -> None:
         """See `Keeper`."""
@@ -88,6 +90,7 @@ class Session:
 
     def _put(self, key: str, answer: StoredAnswer, spent: Spent) -> None:
         self._store.put(key, answer, self.model, spent)
+        self._answered.add(key)
         self._told()
 
     def _question(self, key: str) -> Asked:
@@ -128,7 +131,7 @@ class Session:
         price = price_list(self._purse.prices).get(self.model)
         allowance = allowance_of(self.name, teacher, self._purse, price, self._store)
         for keys, prompt in zip(self._asking.keys, teacher.prompt, strict=True):
-            self._store.note_asked(keys, prompt)
+            self._store.note_asked(keys, prompt_id(prompt))
         provider = self._open.enter_context(teacher.connect(self._asking.classes))
         self._open.enter_context(self._runner)
         self._open.callback(lambda: self._runner.run(provider.close()))
@@ -154,7 +157,7 @@ class Session:
 @contextmanager
 def _alone(answers: Path, model: str) -> Iterator[None]:
     """One run at a time asks one model."""
-    lock = FileLock(answers / f"asking-{re.sub('[^A-Za-z0-9.-]', '_', model)}.lock")
+    lock = FileLock(asking_lock(answers, model))
     try:
         lock.acquire(timeout=0)  # the system lets go of it when its process dies
     except Timeout:

@@ -31,7 +31,6 @@ class JumpingTime:
         return self.now_s
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """One loop for all that is run, closed at the end of the test that asked for it."""
         return self._runner.run(work)
 
     def close(self) -> None:
@@ -146,10 +145,10 @@ class Run:
 
 
 class Runs:
-    """Makes runs, and closes their loops."""
+    """Makes runs. Only the last one's loop is open: Hypothesis would use up the files that a process may open."""
 
     def __init__(self) -> None:
-        self._times: list[JumpingTime] = []
+        self._last = JumpingTime()
 
     def __call__(
         self,
@@ -173,12 +172,12 @@ class Runs:
         return Run(time, asked, make_engine, allowance, kept, draws_per_job)
 
     def time(self) -> JumpingTime:
-        self._times.append(JumpingTime())
-        return self._times[-1]
+        self._last.close()
+        self._last = JumpingTime()
+        return self._last
 
     def close(self) -> None:
-        for time in self._times:
-            time.close()
+        self._last.close()
 
 
 @pytest.fixture(scope="session")

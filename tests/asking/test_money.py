@@ -1,14 +1,15 @@
-"""What calls cost, and a ceiling that calls in flight cannot pass."""
+"""What calls cost, by a list of prices that users can edit."""
 
 from datetime import date
-from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.asking.money import Budget, Price, price_list
+from tasks.asking.money import Price, price_list
 from tasks.asking.provider import Answer
+from tasks.contracts.errors import SettingsError
 from tasks.teachers.gemini import GeminiSettings
 from tasks.teachers.simulated import SimulatedSettings
 
@@ -52,56 +53,58 @@ def test_every_shipped_price_is_dated_and_audio_is_never_cheaper_than_text(model
     assert price.audio_input >= price.text_input >= 0 <= price.output
 
 
-def test_a_reservation_beyond_the_ceiling_is_refused():
-    budget = Budget(1.0)
-    assert [budget.reserve(0.5), budget.reserve(0.5), budget.reserve(0.25)] == [True, True, False]
+def test_the_users_own_list_goes_before_the_shipped_one(tmp_path: Path):
+    own = tmp_path / "prices.yaml"
+    own.write_text('my-model: {audio_input: 4, text_input: 2, output: 8, as_of: "2026-11"}\n')
+    prices = price_list(own)
+    assert prices["my-model"].audio_input == 4
+    assert prices.keys() == price_list().keys() | {"my-model"}
 
 
-def test_a_refused_reservation_sets_nothing_aside():
-    budget = Budget(1.0)
-    assert not budget.reserve(2.0)
-    assert budget.reserve(1.0)
+def test_a_price_of_the_users_own_replaces_the_shipped_one(tmp_path: Path):
+    own, model = tmp_path / "prices.yaml", GeminiSettings().model
+    own.write_text(f'{model}: {{audio_input: 4, text_input: 2, output: 8, as_of: "2026-11"}}\n')
+    assert price_list(own)[model].output == 8
 
 
-def test_what_a_call_did_not_cost_can_be_spent_on_the_next():
-    budget = Budget(1.0)
-    budget.reserve(1.0)
-    budget.settle(1.0, 0.25)
-    assert [budget.reserve(1.0), budget.reserve(0.75)] == [False, True]
+@pytest.mark.parametrize("content", [None, ""], ids=["no file", "an empty file"])
+def test_without_an_own_list_the_shipped_one_stands(tmp_path: Path, content: str | None):
+    own = tmp_path / "prices.yaml"
+    if content is not None:
+        own.write_text(content)
+    assert price_list(own) == price_list()
 
 
-def test_a_call_that_got_no_answer_gives_all_of_its_reservation_back():
-    budget = Budget(1.0)
-    budget.reserve(1.0)
-    budget.settle(1.0, 0.0)
-    assert budget.paid_usd == 0
-    assert budget.reserve(1.0)
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("m: {audio_input: 1", "while parsing"),
+        ("m: 3", "mapping"),
+        ("- m", "items"),
+        ('m: {audio_input: 1, text_input: 1, as_of: "2026-11"}', "output"),
+        ('m: {audio_input: -1, text_input: 1, output: 1, as_of: "2026-11"}', "audio_input"),
+        ('m: {audio: 1, audio_input: 1, text_input: 1, output: 1, as_of: "2026-11"}', "audio"),
+    ],
+)
+def test_a_file_that_is_no_list_of_prices_is_told_with_what_is_expected(tmp_path: Path, content: str, told: str):
+    own = tmp_path / "prices.yaml"
+    own.write_text(content)
+    with pytest.raises(
+        SettingsError, match=rf"prices\.yaml: no list of prices \(.*{told}.*\)\. Expected for each model: "
+    ):
+        price_list(own)
 
 
-def test_without_a_ceiling_nothing_is_refused_and_all_is_counted():
-    budget = Budget(None)
-    assert budget.reserve(1e9)
-    budget.settle(1e9, 1e8)
-    assert budget.paid_usd == 1e8
+def test_audio_is_priced_as_audio_where_the_provider_says_how_much_of_the_input_it_was():
+    """100,000 × $1 + 100,000 × $0.30 per million."""
+    told = Answer("{}", None, "m", 200_000, 0, audio_tokens=100_000)
+    assert PRICE.of(told) == pytest.approx(0.1 + 0.03)
 
 
-CENTS = st.integers(0, 400).map(lambda n: n / 8)  # eighths are exact, so a violation is not rounding
+def test_no_more_audio_is_priced_than_input_was_sent():
+    assert PRICE.of(Answer("{}", None, "m", 100_000, 0, audio_tokens=200_000)) == pytest.approx(0.1)
 
 
-@given(CENTS, st.lists(st.tuples(CENTS, st.integers(0, 8), st.booleans()), max_size=40))
-def test_reserving_and_settling_in_any_order_never_passes_the_ceiling(ceiling_usd, calls):
-    """Each call costs between nothing and what was reserved; some stay in flight. Re-counted in whole fractions."""
-    budget = Budget(ceiling_usd)
-    in_flight: list[tuple[float, float]] = []
-    paid = Fraction(0)
-    for most_usd, eighths, settle_oldest in calls:
-        room = Fraction(ceiling_usd) - paid - sum((Fraction(most) for most, _ in in_flight), Fraction(0))
-        allowed = budget.reserve(most_usd)
-        assert allowed == (Fraction(most_usd) <= room)
-        if allowed:
-            in_flight.append((most_usd, most_usd * eighths / 8))
-        if settle_oldest and in_flight:
-            reserved_usd, paid_usd = in_flight.pop(0)
-            budget.settle(reserved_usd, paid_usd)
-            paid += Fraction(paid_usd)
-        assert budget.paid_usd == paid <= ceiling_usd
+def test_a_batch_pays_its_share_of_every_price():
+    half = PRICE.model_copy(update={"batch": 0.5}).in_batches()
+    assert (half.audio_input, half.text_input, half.output) == (0.5, 0.15, 1.25)

@@ -34,6 +34,7 @@ class MadeUpRun:
     has_curves: bool = True
     student_skill: float = 1.3
     prefix: str = "calls/2026-"
+    heard: dict[str, str] = field(default_factory=dict)  # teacher → "text proxy"
     reasons: Sequence[str] = field(default_factory=lambda: REASONS)
 
     def __post_init__(self) -> None:
@@ -76,6 +77,7 @@ class MadeUpRun:
         numbers = {f"{t}_{key}": value for key, value in known.items()} | self.columns(mean_NC, f"{t}_")
         return {
             f"{t}_label": self.label(mean_NC, answered_N),
+            f"{t}_heard": self.heard.get(t, "audio"),
             f"{t}_n_draws": np.where(answered_N, self.draws[t].shape[1], 0),
             f"{t}_weight": self.weights[t],
             **{key: pl.Series(np.where(answered_N, value, np.nan)).fill_nan(None) for key, value in numbers.items()},

@@ -94,7 +94,7 @@ def test_going_back_to_earlier_settings_runs_nothing(project: Project) -> None:
 def test_more_draws_ask_only_the_further_ones(project: Project) -> None:
     teachers = SETTINGS["teachers"] | {"lalm": {"kind": "simulated", "draws": 5}}
     project.change(teachers=teachers)
-    assert "48 new calls" in project.mifuse("plan", "small").output
+    assert "48 new draws" in project.mifuse("plan", "small").output
     assert calls_made(project.mifuse("run", "small")) == 24 * 2
 
 
@@ -181,7 +181,7 @@ def test_only_a_stage_whose_input_is_stale_is_refused(project: Project) -> None:
 def test_an_unknown_stage_is_refused_with_the_known_ones(project: Project) -> None:
     result = project.mifuse("run", "small", "--only", "fuse")
     assert result.exit_code == 2
-    assert 'no stage "fuse". The stages are index_clips, query_lalm' in result.output
+    assert 'no stage "fuse". The stages are index_clips, mc_dropout, query_lalm' in result.output
 
 
 def test_a_result_that_was_cut_off_before_its_record_does_not_count(project: Project) -> None:

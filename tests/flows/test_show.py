@@ -47,7 +47,7 @@ def test_status_deep_notices_an_edit_that_kept_size_and_time(project: Project) -
 def test_plan_tells_new_calls_and_spends_nothing(project: Project) -> None:
     project.change(teachers=SETTINGS["teachers"] | {"lalm": {"kind": "gemini", "draws": 3}})
     told = project.mifuse("plan", "small").output
-    assert "72 new calls" in told
+    assert "72 new draws" in told
     assert "$0.0" in told
     assert "query_lalm.lalm" in told
     assert "teachers.lalm" in told
@@ -61,7 +61,7 @@ def test_plan_before_the_first_run_counts_every_clip(project: Project) -> None:
     import shutil
 
     shutil.rmtree(project.cache)
-    assert "72 new calls" in project.mifuse("plan", "small").output
+    assert "72 new draws" in project.mifuse("plan", "small").output
 
 
 def test_plan_without_a_price_says_that_none_is_known(project: Project) -> None:
@@ -78,7 +78,7 @@ def test_a_run_nobody_can_agree_to_without_a_ceiling_is_refused(
     project.change(teachers=SETTINGS["teachers"] | {"lalm": lalm})
     result = project.mifuse("run", "small")
     assert result.exit_code == 2
-    assert "nobody can be asked. Set teachers.….max_cost_usd" in result.output
+    assert "nobody can be asked, and nothing bounds what it spends. Set teachers.….max_cost_usd" in result.output
 
 
 def test_inspect_shows_the_doubtful_clips_first(finished_project: Project) -> None:
@@ -153,4 +153,4 @@ def test_plan_counts_clips_that_the_stale_index_does_not_know(project: Project) 
     project.change(clips={"folder": "target"})
     project.mifuse("run", "small")
     shutil.copytree(project.folder / "source" / "audio", project.folder / "target" / "more")
-    assert "96 new calls" in project.mifuse("plan", "small").output
+    assert "96 new draws" in project.mifuse("plan", "small").output

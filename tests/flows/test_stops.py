@@ -44,7 +44,7 @@ def test_a_daily_quota_ends_in_3_and_the_next_run_asks_only_the_rest(
         kept = server.answered
     assert result.exit_code == 3
     assert "the daily quota is used up" in result.output
-    assert f"{kept} of {DRAWS} answers arrived and are kept; the same command asks for the rest" in result.output
+    assert f"{kept} answers arrived in this run ($0.00) and are kept; {DRAWS - kept} are still to be asked. A new day" in result.output
     with running_server() as server:
         point_at(server, monkeypatch)
         assert paid.mifuse("run", "small").exit_code == 0
@@ -56,7 +56,7 @@ def test_a_spent_budget_ends_in_3(paid: Project, monkeypatch: pytest.MonkeyPatch
         point_at(server, monkeypatch)
         result = paid.mifuse("run", "small", "--max-cost-usd", "0.006")
         assert result.exit_code == 3
-        assert "the budget of $0.006 is spent" in result.output
+        assert "the run's budget of $0.006 (--max-cost-usd) is used up" in result.output
         assert 0 < server.answered < DRAWS
 
 
@@ -91,7 +91,7 @@ def test_a_ceiling_for_a_model_without_a_price_is_refused(paid: Project) -> None
     paid.change(teachers=SETTINGS["teachers"] | {"lalm": lalm})
     result = paid.mifuse("run", "small")
     assert result.exit_code == 2
-    assert "a ceiling of $1 is set, but no price is known for this model" in result.output
+    assert "a ceiling of $1 is set, but no price is known for gemini-9" in result.output
 
 
 def test_the_key_is_in_no_file_and_no_output(paid: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,4 +150,4 @@ def test_the_ceiling_of_the_command_line_is_the_runs_and_not_each_teachers(
         ceiling = each[0] + each[1] / 2
         result = paid.mifuse("run", "small", "--only", "query_lalm", "--max-cost-usd", str(ceiling))
     assert result.exit_code == 3
-    assert "second (gemini-2.5-flash): asking stopped: the budget of" in result.output
+    assert "second (gemini-2.5-flash): asking stopped: the run's budget of" in result.output

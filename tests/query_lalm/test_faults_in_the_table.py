@@ -13,7 +13,7 @@ from tests.query_lalm.asking import TEACHERS, place_with, serving
 SPOILT = {
     "negative": ("unparsable", r"'angry' is -0\.5, expected a probability", r'\{"angry": -0\.5, .*\}'),
     "nan": ("unparsable", r"'angry' is nan, expected a probability", r'\{"angry": NaN, .*\}'),
-    "sum7": ("unparsable", r"the probabilities sum to 7, expected 1", r"\{.*\}"),
+    "sum7": ("unparsable", r"the probabilities sum to (7|6\.99|7\.01), expected 1", r"\{.*\}"),
     "wrong_classes": ("unparsable", r"classes missing \['angry'\], unknown \['curious'\]", r'\{"curious": .*\}'),
     "synonyms": ("unparsable", r"classes missing .*, unknown \['Anger', 'Joyful', 'Sadness'\]", r'\{"Anger": .*\}'),
     "truncated_json": ("unparsable", r"the JSON breaks off, expected a whole object.*", r'\{"angry": [^}]*'),

@@ -1,7 +1,5 @@
 """Answers that were paid for: kept on arrival, kept by content, never evicted, never a pickle."""
 
-import hashlib
-import inspect
 import json
 import pickle
 from dataclasses import replace
@@ -12,7 +10,7 @@ import diskcache
 import pytest
 
 from tasks.contracts.errors import CacheError
-from tasks.storage.answers import AnswerStore, StoredAnswer, answer_key
+from tasks.storage.answers import AnswerStore, StoredAnswer
 
 ANSWER = StoredAnswer(
     text='{"zärtlich": 1}',
@@ -24,12 +22,8 @@ ANSWER = StoredAnswer(
     latency_s=1.5,
     answered_at="2026-11-21T03:00:00+00:00",
 )
+NEWER = {"audio_tokens", "audio_sha256", "asked_id", "draw"}
 AUDIO = "ab" * 32
-ASKED = {"model": "m", "prompt": "How?", "sampling": {"temperature": 0.6, "top_k": None}}
-
-
-def key(**changed: Any) -> str:
-    return answer_key(**{"audio_sha256": AUDIO, "asked": ASKED, "draw": 0} | changed)
 
 
 def test_what_was_put_comes_back(tmp_path: Path) -> None:
@@ -37,6 +31,39 @@ def test_what_was_put_comes_back(tmp_path: Path) -> None:
         store.put("k", ANSWER)
         assert store.get("k") == ANSWER
         assert "k" in store
+
+
+def test_an_answer_comes_back_with_the_question_that_it_answers(tmp_path: Path) -> None:
+    whole = replace(ANSWER, audio_tokens=60, audio_sha256=AUDIO, asked_id="cd" * 32, draw=3)
+    with AnswerStore(tmp_path) as store:
+        store.put("k", whole)
+        assert store.get("k") == whole
+
+
+def test_an_answer_that_was_stored_before_it_told_its_question_is_still_read(tmp_path: Path) -> None:
+    first = {name: value for name, value in vars(ANSWER).items() if name not in NEWER}
+    with diskcache.Cache(str(tmp_path)) as cache:
+        cache["k"] = json.dumps(first).encode()
+    with AnswerStore(tmp_path) as store:
+        assert store.get("k") == ANSWER
+
+
+def test_a_newer_answer_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+    newer = replace(ANSWER, text="newer", answered_at="2026-11-22T03:00:00+00:00")
+    with AnswerStore(tmp_path) as store:
+        store.put("k", ANSWER)
+        store.put("k", newer)
+        assert store.get("k") == newer
+
+
+def test_the_old_answer_is_kept_beside_the_newer_ones(tmp_path: Path) -> None:
+    """It was paid for."""
+    with AnswerStore(tmp_path) as store:
+        for day in (21, 22, 23):
+            store.put("k", replace(ANSWER, answered_at=f"2026-11-{day}T03:00:00+00:00"))
+        for day in (21, 22):
+            at = f"2026-11-{day}T03:00:00+00:00"
+            assert store.get(f"old:k:{at}") == replace(ANSWER, answered_at=at)
 
 
 def test_a_refusal_is_kept_like_any_answer(tmp_path: Path) -> None:
@@ -115,37 +142,3 @@ def test_a_folder_that_cannot_be_made_is_told_with_the_option_to_change(tmp_path
     (tmp_path / "cache").touch()
     with pytest.raises(CacheError, match=r"cannot be written .*--cache DIR or MIFUSE_CACHE"):
         AnswerStore(tmp_path / "cache" / "answers")
-
-
-def test_the_key_is_the_sha256_of_the_audio_what_was_asked_and_the_draw() -> None:
-    content = json.dumps({"audio": AUDIO, "asked": ASKED, "draw": 3}, sort_keys=True, separators=(",", ":"))
-    assert key(draw=3) == hashlib.sha256(content.encode()).hexdigest()
-
-
-def test_the_key_does_not_change_from_release_to_release() -> None:
-    """A change would ask and pay for everything again."""
-    assert answer_key(audio_sha256="00", asked={"model": "m"}, draw=0) == (
-        "1b91f48409933ad3234e7c13f5b3fa8787b99d2d38433ba6089fa3253e2b93c5"
-    )
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"audio_sha256": "cd" * 32},
-        {"draw": 1},
-        {"asked": ASKED | {"model": "n"}},
-        {"asked": ASKED | {"sampling": {"temperature": 0.7, "top_k": None}}},
-        {"asked": ASKED | {"schema": {}}},
-    ],
-)
-def test_the_key_changes_with_the_audio_the_draw_and_all_that_was_asked(changed: dict[str, Any]) -> None:
-    assert key(**changed) != key()
-
-
-def test_the_key_does_not_depend_on_the_order_of_settings() -> None:
-    assert key(asked=dict(reversed(ASKED.items()))) == key()
-
-
-def test_the_key_takes_nothing_else() -> None:
-    assert inspect.signature(answer_key).parameters.keys() == {"audio_sha256", "asked", "draw"}

@@ -1,7 +1,9 @@
 """Every stored answer is readable, and lies under the key that its content says."""
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -150,14 +152,31 @@ def test_a_long_answers_file_that_is_gone_or_cut_off_is_told(
 
 
 def test_a_file_outside_of_the_store_is_not_opened(tmp_path: Path) -> None:
-    import sqlite3
-    from contextlib import closing
-
     put(tmp_path / "answers", text="x" * 100_000)
     (tmp_path / "secret").write_text("{}")
-    with closing(sqlite3.connect(tmp_path / "answers" / "cache.db")) as connection, connection:
-        connection.execute("UPDATE Cache SET filename = '../secret' WHERE filename IS NOT NULL")
+    change_database(tmp_path / "answers", "UPDATE Cache SET filename = '../secret' WHERE filename IS NOT NULL")
     assert "names a file that the store would not: '../secret'" in problem(tmp_path / "answers")
+
+
+def change_database(folder: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(folder / "cache.db")) as connection, connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def test_an_entry_that_no_key_finds_is_told(tmp_path: Path) -> None:
+    put(tmp_path)
+    change_database(tmp_path, "UPDATE Cache SET raw = 0 WHERE key NOT LIKE 'asked:%'")
+    assert "is pickled, which mifuse never writes" in problem(tmp_path)
+
+
+def test_damage_to_the_database_that_no_answer_shows_is_told(tmp_path: Path) -> None:
+    put(tmp_path)
+    forget_index = "DELETE FROM sqlite_master WHERE type = 'index' AND name = 'Cache_expire_time'"
+    change_database(tmp_path, "PRAGMA writable_schema = ON", forget_index)
+    found = check(tmp_path)
+    assert found.by_key == 1
+    assert found.problems[0].startswith("the database is damaged: ")
 
 
 def test_a_database_with_damaged_pages_is_a_problem_and_no_crash(tmp_path: Path) -> None:

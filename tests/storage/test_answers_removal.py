@@ -1,12 +1,14 @@
 """Chosen answers are taken out of the store, nothing else; the disk gets its space back."""
 
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
 from tasks.contracts.errors import CacheError
-from tasks.storage.answers import AnswerStore, Spent
+from tasks.storage.answers import AnswerStore, KeysOf, Spent, StoredAnswer
 from tasks.storage.answers_census import take_census
 from tasks.storage.answers_check import check_answers
 from tasks.storage.answers_removal import (
@@ -17,7 +19,7 @@ from tasks.storage.answers_removal import (
     remove_answers,
 )
 from tasks.storage.asking_locks import asking_lock
-from tests.storage.kept_answers import MODEL, asked_of, edit, put, put_unnoted, write
+from tests.storage.kept_answers import AUDIO, MODEL, asked_of, edit, put, put_unnoted, write
 
 OTHER = "gemini-2.5-pro"
 
@@ -136,6 +138,25 @@ def test_the_database_gives_its_space_back(tmp_path: Path) -> None:
     remove(tmp_path, select())
     assert before > 1_000_000
     assert (tmp_path / "cache.db").stat().st_size < 100_000
+
+
+def fill(folder: Path, models: tuple[str, ...]) -> int:
+    """Two hundred answers of each model, in turns; how large that is."""
+    asked = [KeysOf(asked_of(model)) for model in models]
+    answer = StoredAnswer("x" * 60, None, "v1", 9, 1, 0.25, 1.0, "2026-11-21T03:00:00+00:00", None, AUDIO)
+    with AnswerStore(folder) as store:
+        for draw, keys in product(range(200), asked):
+            store.note_asked(keys, "emotion-v1")
+            store.put(keys.key(AUDIO, draw), replace(answer, asked_id=keys.asked_id, draw=draw))
+    return (folder / "cache.db").stat().st_size
+
+
+def test_answers_between_others_give_their_space_back_too(tmp_path: Path) -> None:
+    """SQLite by itself would leave its pages half full."""
+    alone = fill(tmp_path / "alone", (MODEL,))
+    fill(tmp_path / "both", (MODEL, OTHER))
+    remove(tmp_path / "both", select(models=(OTHER,)))
+    assert (tmp_path / "both" / "cache.db").stat().st_size < 1.2 * alone
 
 
 def test_a_store_that_is_open_elsewhere_goes_on(tmp_path: Path) -> None:

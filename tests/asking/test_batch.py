@@ -1,0 +1,224 @@
+"""Batch jobs: submitted in parts, waited for, taken once; their questions are never asked while a job may answer."""
+
+import pytest
+
+from tasks.asking.money import Allowance, Ceiling
+from tasks.asking.provider import BatchState, DailyQuotaError, QuestionRejectedError, TryAgainError
+from tasks.storage.answers import Spent
+from tests.asking.batching import ANSWER, ENDED, RUNNING, Runs, Server
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+@pytest.fixture
+def runs(tmp_path, server) -> Runs:
+    return Runs(tmp_path / "batches", server)
+
+
+def test_every_answer_is_stored_with_its_price_and_the_question_it_belongs_to(time, runs):
+    outcome = time.run(runs.ask("a", "b"))
+    assert (outcome.answered, outcome.batched, outcome.calls, outcome.stopped) == (2, 2, 0, None)
+    assert runs.puts == [("a", Spent(usd=0.002)), ("b", Spent(usd=0.002))]
+    assert runs.stored["a"].audio_sha256 == "a" * 64
+    assert outcome.spent == Spent(usd=0.004)
+
+
+def test_the_server_is_looked_at_at_even_intervals_until_the_job_has_ended(time, runs, server):
+    server.looks = [RUNNING, RUNNING, RUNNING, ENDED]
+    time.run(runs.ask("a"))
+    assert (server.looked, time.now()) == (4, 90)
+    assert runs.told == ["running", "running", "running", "ended"]
+
+
+def test_a_job_holds_no_more_bytes_than_the_provider_takes(time, runs, server):
+    """Each question has 400, a job 1,000."""
+    time.run(runs.ask(*"abcde"))
+    assert list(server.jobs.values()) == [["a", "b"], ["c", "d"], ["e"]]
+
+
+def test_a_job_holds_no_more_questions_than_the_provider_takes(time, runs, server):
+    server.most_questions = 1
+    time.run(runs.ask("a", "b"))
+    assert list(server.jobs.values()) == [["a"], ["b"]]
+
+
+def test_one_question_larger_than_a_job_goes_alone(time, runs, server):
+    server.most_bytes = 10
+    assert time.run(runs.ask("a", "b")).answered == 2
+
+
+def test_the_record_is_there_before_the_job_is_submitted(time, runs, server):
+    """Else a run that is killed in between pays for a job that nobody knows of."""
+    seen = []
+    submit = server.submit
+
+    async def look_first(name, questions):
+        seen.extend(runs.open)
+        return await submit(name, questions)
+
+    server.submit = look_first
+    time.run(runs.ask("a"))
+    [record] = seen
+    assert (record.job, list(record.asked), record.given_up) == (None, ["a"], False)
+
+
+def test_when_all_is_taken_no_record_is_left(time, runs):
+    time.run(runs.ask("a", "b"))
+    assert runs.open == []
+
+
+def test_a_question_that_the_job_did_not_answer_stays_open(time, runs, server):
+    server.answers = {"a": TryAgainError("busy")}
+    outcome = time.run(runs.ask("a", "b"))
+    assert list(runs.stored) == ["b"]
+    assert (outcome.failed, outcome.stopped) == ({}, None)
+
+
+def test_a_question_that_was_rejected_within_a_job_says_why(time, runs, server):
+    server.answers = {"a": QuestionRejectedError("400 no audio", for_all=False)}
+    assert time.run(runs.ask("a", "b")).failed == {"a": "400 no audio"}
+
+
+def test_results_of_questions_that_nobody_asked_are_left_alone(time, runs, server):
+    """A job of Anthropic's that only might have been ours."""
+    server.jobs = {"job-0": ["a", "strange"]}
+    runs.leave(keys=("a", "b"))
+    time.run(runs.ask("a", "b"))
+    assert list(runs.stored) == ["a"]
+
+
+@pytest.mark.parametrize("refusal", [TryAgainError("503"), DailyQuotaError("429"), QuestionRejectedError("400", for_all=True)])
+def test_where_no_job_is_taken_all_stays_open_for_calls_and_nothing_is_reserved(time, runs, server, refusal):
+    server.refuses = refusal
+    allowance = Allowance([Ceiling(0.01, "a budget", "")])
+    outcome = time.run(runs.ask("a", "b", allowance=allowance))
+    assert (outcome.answered, outcome.stopped, runs.open) == (0, None, [])
+    assert allowance.reserve(Spent(usd=0.01)) is None
+
+
+def test_a_job_whose_submission_got_no_reply_is_found_by_its_name(time, runs, server):
+    server.refuses, server.arrives = TryAgainError("no answer within 120 s", may_be_paid=True), True
+    outcome = time.run(runs.ask("a", "b"))
+    assert (outcome.answered, len(server.jobs)) == (2, 1)
+
+
+def test_a_job_whose_submission_was_lost_on_the_way_stays_open_for_calls(time, runs, server):
+    server.refuses = TryAgainError("no answer within 120 s", may_be_paid=True)
+    outcome = time.run(runs.ask("a", "b"))
+    assert (outcome.answered, outcome.stopped, runs.open) == (0, None, [])
+
+
+def test_a_job_that_would_pass_the_ceiling_is_not_submitted_and_stops_the_run(time, runs, server):
+    """Each may cost $0.002."""
+    allowance = Allowance([Ceiling(0.003, "the budget of $0.003", "Raise it.")])
+    stop = time.run(runs.ask("a", "b", allowance=allowance)).stopped
+    assert (stop.why, stop.kind, stop.go_on) == ("the budget of $0.003 is used up", "quota", "Raise it.")
+    assert server.jobs == {}
+
+
+def test_what_a_job_took_counts_against_the_ceiling_and_no_more(time, runs):
+    allowance = Allowance([Ceiling(0.01, "a budget", "")])
+    time.run(runs.ask("a", "b", allowance=allowance))
+    assert allowance.used.usd == 0.004
+    assert allowance.reserve(Spent(usd=0.006)) is None
+
+
+def test_an_earlier_runs_job_takes_nothing_of_this_runs_ceiling(time, runs, server):
+    """It was set aside by the run that submitted it."""
+    server.jobs = {"job-0": ["a", "b"]}
+    runs.leave()
+    allowance = Allowance([Ceiling(0.001, "a budget", "")])
+    outcome = time.run(runs.ask("a", "b", allowance=allowance))
+    assert (outcome.answered, outcome.stopped) == (2, None)
+
+
+def test_the_next_run_submits_only_what_no_job_holds(time, runs, server):
+    server.jobs = {"job-0": ["a", "b"]}
+    runs.leave()
+    assert time.run(runs.ask("a", "b", "c")).answered == 3
+    assert list(server.jobs.values()) == [["a", "b"], ["c"]]
+
+
+def test_a_job_without_a_name_is_found_or_submitted_again(time, runs, server):
+    runs.leave("arrived", job=None, keys=("a",))
+    runs.leave("lost", job=None, keys=("b",))
+    server.jobs, server.names = {"job-0": ["a"]}, {"arrived": "job-0"}
+    assert time.run(runs.ask("a", "b")).answered == 2
+    assert list(server.jobs.values()) == [["a"], ["b"]]
+
+
+def test_a_few_looks_that_fail_are_nothing(time, runs, server):
+    server.looks = [TryAgainError("503")] * 9 + [RUNNING] + [TryAgainError("503")] * 9 + [ENDED]
+    assert time.run(runs.ask("a")).answered == 1
+
+
+def test_when_the_server_says_nothing_of_a_job_for_long_the_run_stops_and_keeps_the_record(time, runs, server):
+    server.looks = [TryAgainError("503 down")]
+    stop = time.run(runs.ask("a")).stopped
+    assert stop.kind == "provider"
+    assert stop.why == "the server does not tell about a batch job that it was given (503 down)"
+    assert str(runs.folder) in stop.go_on
+    assert len(runs.open) == 1
+
+
+def test_a_job_that_the_server_does_not_know_stops_the_run_and_keeps_the_record(time, runs):
+    runs.leave(job="job-9")
+    assert "(404 no job job-9)" in time.run(runs.ask("a", "b")).stopped.why
+    assert len(runs.open) == 1
+
+
+def test_at_the_deadline_a_job_is_cancelled_and_what_it_answered_is_taken(time, runs, server):
+    server.looks = [RUNNING, ENDED]
+    server.answers = {"b": TryAgainError("canceled")}
+    outcome = time.run(runs.ask("a", "b", deadline_s=0))
+    assert server.cancelled == ["job-0"]
+    assert (list(runs.stored), outcome.stopped, runs.open) == (["a"], None, [])
+
+
+def test_a_job_that_does_not_end_when_it_is_cancelled_is_given_up_and_remembered(time, runs, server):
+    server.looks = [RUNNING]
+    outcome = time.run(runs.ask("a", "b", deadline_s=0))
+    assert (outcome.answered, outcome.stopped) == (0, None)
+    [record] = runs.open
+    assert record.given_up
+
+
+def test_what_was_given_up_is_not_waited_for_when_it_is_wanted_again(time, runs, server):
+    """The calls that took its place may have failed."""
+    server.looks = [RUNNING]
+    time.run(runs.ask("a", "b", deadline_s=0))
+    server.looks = [ENDED]
+    time.run(runs.ask("a", deadline_s=3600))
+    assert "a" in runs.stored
+    assert runs.open == []
+
+
+@pytest.mark.parametrize("broken", [TryAgainError("the results broke off"), QuestionRejectedError("410", for_all=True)])
+def test_results_that_break_off_stop_the_run_keep_what_came_and_keep_the_record(time, runs, server, broken):
+    server.breaks_after, server.broken = 1, broken
+    outcome = time.run(runs.ask("a", "b"))
+    assert outcome.stopped.kind == "provider"
+    assert list(runs.stored) == ["a"]
+    assert len(runs.open) == 1
+
+
+def test_results_that_are_read_again_are_counted_as_paid_once(time, runs, server):
+    """After they broke off, or after a run that was killed while it took them."""
+    server.breaks_after, server.broken = 1, TryAgainError("the results broke off")
+    time.run(runs.ask("a", "b"))
+    server.breaks_after = None
+    time.run(runs.ask("b"))
+    assert sum(spent.usd for _, spent in runs.puts) == pytest.approx(0.004)
+    assert list(runs.stored) == ["a", "b"]
+
+
+def test_an_answer_without_usage_costs_nothing_that_anyone_knows(time, runs, server):
+    from dataclasses import replace
+
+    server.answers = {"a": replace(ANSWER, input_tokens=None, output_tokens=None)}
+    time.run(runs.ask("a"))
+    assert runs.stored["a"].cost_usd == 0
+    assert BatchState(True, 0, 0, "") != RUNNING
