@@ -100,21 +100,22 @@ class Estimate:
             else (f"{draws:,} to {most:,}", f"${usd:.2f} to ${self.most_usd:.2f}")
         )
         dates = {part.as_of for part in self.parts if part.as_of and part.most_usd}
-        text = f"  {count} new draws, about {tokens:,} input tokens, {cost}{about}"
-        if dates:
-            text += f" (prices of {', '.join(sorted(dates))})"
         if self.unpriced:
-            text += f"; no price is known for {', '.join(self.unpriced)}: add it to prices.yaml beside pipelines.yaml"
-        return text
+            cost = f"cost unknown, since {', '.join(self.unpriced)} has no price"
+        elif dates:
+            cost += f" (prices of {', '.join(sorted(dates))})"
+        return f"  {count} new draws, about {tokens:,} input tokens{about}, {cost}"
 
 
 def check_ceiling(estimate: Estimate, max_cost_usd: float | None) -> None:
     """Raises SettingsError where nobody can be asked and nothing bounds what a run spends."""
     if not estimate.needs_consent or max_cost_usd is not None or estimate.ceiling_usd is not None:
         return
+    price = "Give the model a price in prices.yaml beside pipelines.yaml (0 for a server of your own), and "
+    ceiling = "set teachers.….max_cost_usd in pipelines.yaml, or give --max-cost-usd."
     raise SettingsError(
-        f"the run needs {estimate.told().strip()}, nobody can be asked, and nothing bounds what it spends. Set "
-        "teachers.….max_cost_usd in pipelines.yaml, or give --max-cost-usd."
+        f"the run needs {estimate.told().strip()}; nobody can be asked, and nothing bounds what it spends. "
+        f"{price + ceiling if estimate.unpriced else ceiling[0].upper() + ceiling[1:]}"
     )
 
 
@@ -125,8 +126,8 @@ def check_priced(estimate: Estimate, max_cost_usd: float | None) -> None:
         if ceiling_usd is not None and part.most_usd is None:
             raise SettingsError(
                 f"{part.teacher}: a ceiling of ${ceiling_usd:g} is set, but no price is known for {part.model}, so it "
-                "could not be kept. Give the model a price in prices.yaml beside pipelines.yaml, or take the ceiling "
-                "away."
+                "could not be kept. Give the model a price in prices.yaml beside pipelines.yaml (0 for a server of "
+                "your own), or take the ceiling away."
             )
 
 
@@ -181,6 +182,8 @@ def _clips(place: Place, index: Verdict) -> tuple[pl.DataFrame, bool]:
 
 def _of_teacher(place: Place, name: str, teacher: PaidSettings, clips: pl.DataFrame, retry: frozenset[str]) -> Part:
     asking, price = Asking(teacher, place.settings.classes), price_list(place.prices).get(teacher.model)
+    if price is not None and teacher.batch is not None:
+        price = price.in_batches()
     with AnswerStore(place.shared("answers")) as store:
         answered = AnswersTable(asking, store)
 

@@ -43,5 +43,6 @@ def _costs(place: Place) -> dict[str, Any]:
     for node in place.nodes:
         record = place.store.record_of(node) if node.stage == "query_lalm" else None
         for key, count in (record.stats if record else {}).items():
-            total[key] = total.get(key, 0) + count
+            if isinstance(count, int | float):  # the others are words, such as which model versions answered
+                total[key] = total.get(key, 0) + count
     return total

@@ -46,6 +46,8 @@ class Batches:
     allowance: Allowance
     meter: Meter
     put: Callable[[str, StoredAnswer, Spent], None]  # stores an answer and what it took
+    charge: Callable[[Spent], None]  # what was paid for an answer that is not stored
+    stored_at: Callable[[str], str | None]  # key → when its stored answer arrived; None: there is none
     told: Callable[[int, int, str], None] = lambda done, total, word: None  # how far a job is, in the server's word
     outcome: Outcome = field(default_factory=Outcome)
     reserved: dict[str, Spent] = field(default_factory=dict)  # by name; an earlier run's jobs had that run's money
@@ -90,15 +92,14 @@ class Batches:
             if (ceiling := self.allowance.reserve(most)) is not None:
                 self.outcome.stopped = Stop(f"{ceiling.told} is used up", "quota", ceiling.go_on)
                 return
-            keys = [job.keys[0] for job, _ in part]
             record = self.records.write(
                 BatchRecord(
                     name=f"mifuse-{uuid.uuid4().hex}",
                     model=self.model,
                     job=None,
-                    submitted_at=datetime.now(UTC).isoformat(timespec="seconds"),
+                    submitted_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
                     most_usd=most.usd,
-                    asked={key: asked[key] for key in keys},
+                    asked={job.keys[0]: asked[job.keys[0]] for job, _ in part},
                 )
             )
             self.reserved[record.name] = most
@@ -157,6 +158,11 @@ class Batches:
 
     def _keep(self, record: BatchRecord, key: str, answer: Answer) -> Spent:
         spent = Spent(usd=self.meter.usd(answer))
+        if record.is_older_than(self.stored_at(key)):
+            if not record.given_up:  # a run that was cut off while it took the results has counted it
+                return Spent()
+            self.charge(spent)  # asked online since, and that answer is the one that tables show
+            return spent
         self.put(key, replace(self.meter.stored(answer, latency_s=0.0), **asdict(record.asked[key])), spent)
         self.outcome.answered += 1
         self.outcome.batched += 1

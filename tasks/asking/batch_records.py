@@ -42,6 +42,12 @@ class BatchRecord:
     asked: dict[str, Asked] = field(default_factory=dict)
     given_up: bool = False
 
+    def is_older_than(self, answered_at: str | None) -> bool:
+        """Whether an answer (ISO 8601, UTC; None: there is none) arrived after the job was submitted."""
+        return answered_at is not None and datetime.fromisoformat(answered_at) > datetime.fromisoformat(
+            self.submitted_at
+        )
+
     def age_s(self) -> float:
         """Since it was submitted."""
         return (datetime.now(UTC) - datetime.fromisoformat(self.submitted_at)).total_seconds()

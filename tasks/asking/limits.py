@@ -13,7 +13,7 @@ from tasks.contracts.settings import Settings
 
 # Of the limits that the user gives: at 100 % a call that travels slowly would fall into its successor's minute.
 _USED = 0.985
-_MADE_UP_S = 0.7  # lost slots that are made up for after a busy moment; with `_USED` any minute stays within the limit
+_MADE_UP_S = 0.4  # lost slots that are made up for after a busy moment; with `_USED` any minute stays within the limit
 _MINUTE_S = 60.0
 _SLOWER = 0.85
 _FASTER_PER_S = 0.01  # of the rate that was too fast

@@ -93,6 +93,10 @@ class Session:
         self._answered.add(key)
         self._told()
 
+    def _stored_at(self, key: str) -> str | None:
+        answer = self._store.get(key)
+        return None if answer is None else answer.answered_at
+
     def _question(self, key: str) -> Asked:
         want = self._asked[key]
         return Asked(want.sha256, self._asking.keys[want.prompt].asked_id, want.draw)
@@ -150,6 +154,8 @@ class Session:
                 allowance=allowance,
                 meter=Meter(price.in_batches() if price else None),
                 put=self._put,
+                charge=self.charge,
+                stored_at=self._stored_at,
                 outcome=self.outcome,
             )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tasks.asking.batch import Batches, BatchTimes
@@ -12,7 +12,7 @@ from tasks.asking.batch_records import Asked, BatchRecord, BatchRecords
 from tasks.asking.job import Job, Outcome
 from tasks.asking.meter import Meter
 from tasks.asking.money import Allowance, Price
-from tasks.asking.provider import Answer, BatchState, Question, QuestionRejectedError
+from tasks.asking.provider import Answer, BatchState, Question, QuestionRejectedError, TryAgainError
 from tasks.storage.answers import Spent, StoredAnswer
 
 Result = Answer | Exception
@@ -34,6 +34,7 @@ class Server:
     refuses: Exception | None = None  # to take a job; with `arrives` it takes it all the same
     arrives: bool = False
     breaks_after: int | None = None  # results
+    broken: Exception = field(default_factory=lambda: TryAgainError("the results broke off"))
     most_bytes: int = 1000
     most_questions: int = 100
     jobs: dict[str, list[str]] = field(default_factory=dict)
@@ -73,8 +74,6 @@ class Server:
                 raise self.broken
             yield key, self.answers.get(key, ANSWER)
 
-    broken: Exception = field(default_factory=lambda: ConnectionError("set `broken`"))
-
     async def cancel(self, job: str) -> None:
         self.cancelled.append(job)
 
@@ -97,7 +96,7 @@ class Runs:
     def open(self) -> list[BatchRecord]:
         return self.records.open("a-model")
 
-    async def ask(self, *keys: str, allowance: Allowance | None = None, deadline_s: float = 3600) -> Outcome:
+    async def ask(self, *keys: str, allowance: Allowance | None = None, deadline_s: float = 86400) -> Outcome:
         """A run that wants these keys."""
         batches = Batches(
             provider=self.server,
@@ -116,11 +115,18 @@ class Runs:
         self.stored[key] = answer
         self.puts.append((key, spent))
 
-    def leave(self, name: str = "left", job: str | None = "job-0", keys: tuple[str, ...] = ("a", "b")) -> BatchRecord:
-        """A job of an earlier run that was killed."""
+    def leave(
+        self,
+        name: str = "left",
+        job: str | None = "job-0",
+        keys: tuple[str, ...] = ("a", "b"),
+        *,
+        given_up: bool = False,
+    ) -> BatchRecord:
+        """A job of a run that was killed, an hour ago."""
         asked = {key: Asked("a" * 64, "b" * 64, 0) for key in keys}
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        return self.records.write(BatchRecord(name, "a-model", job, now, 0.01, asked))
+        an_hour_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat(timespec="seconds")
+        return self.records.write(BatchRecord(name, "a-model", job, an_hour_ago, 0.01, asked, given_up))
 
 
 def job_of(key: str) -> Job:

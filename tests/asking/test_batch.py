@@ -1,9 +1,11 @@
 """Batch jobs: submitted in parts, waited for, taken once; their questions are never asked while a job may answer."""
 
+from dataclasses import replace
+
 import pytest
 
 from tasks.asking.money import Allowance, Ceiling
-from tasks.asking.provider import BatchState, DailyQuotaError, QuestionRejectedError, TryAgainError
+from tasks.asking.provider import DailyQuotaError, QuestionRejectedError, TryAgainError
 from tasks.storage.answers import Spent
 from tests.asking.batching import ANSWER, ENDED, RUNNING, Runs, Server
 
@@ -90,7 +92,9 @@ def test_results_of_questions_that_nobody_asked_are_left_alone(time, runs, serve
     assert list(runs.stored) == ["a"]
 
 
-@pytest.mark.parametrize("refusal", [TryAgainError("503"), DailyQuotaError("429"), QuestionRejectedError("400", for_all=True)])
+@pytest.mark.parametrize(
+    "refusal", [TryAgainError("503"), DailyQuotaError("429"), QuestionRejectedError("400", for_all=True)]
+)
 def test_where_no_job_is_taken_all_stays_open_for_calls_and_nothing_is_reserved(time, runs, server, refusal):
     server.refuses = refusal
     allowance = Allowance([Ceiling(0.01, "a budget", "")])
@@ -150,75 +154,7 @@ def test_a_job_without_a_name_is_found_or_submitted_again(time, runs, server):
     assert list(server.jobs.values()) == [["a"], ["b"]]
 
 
-def test_a_few_looks_that_fail_are_nothing(time, runs, server):
-    server.looks = [TryAgainError("503")] * 9 + [RUNNING] + [TryAgainError("503")] * 9 + [ENDED]
-    assert time.run(runs.ask("a")).answered == 1
-
-
-def test_when_the_server_says_nothing_of_a_job_for_long_the_run_stops_and_keeps_the_record(time, runs, server):
-    server.looks = [TryAgainError("503 down")]
-    stop = time.run(runs.ask("a")).stopped
-    assert stop.kind == "provider"
-    assert stop.why == "the server does not tell about a batch job that it was given (503 down)"
-    assert str(runs.folder) in stop.go_on
-    assert len(runs.open) == 1
-
-
-def test_a_job_that_the_server_does_not_know_stops_the_run_and_keeps_the_record(time, runs):
-    runs.leave(job="job-9")
-    assert "(404 no job job-9)" in time.run(runs.ask("a", "b")).stopped.why
-    assert len(runs.open) == 1
-
-
-def test_at_the_deadline_a_job_is_cancelled_and_what_it_answered_is_taken(time, runs, server):
-    server.looks = [RUNNING, ENDED]
-    server.answers = {"b": TryAgainError("canceled")}
-    outcome = time.run(runs.ask("a", "b", deadline_s=0))
-    assert server.cancelled == ["job-0"]
-    assert (list(runs.stored), outcome.stopped, runs.open) == (["a"], None, [])
-
-
-def test_a_job_that_does_not_end_when_it_is_cancelled_is_given_up_and_remembered(time, runs, server):
-    server.looks = [RUNNING]
-    outcome = time.run(runs.ask("a", "b", deadline_s=0))
-    assert (outcome.answered, outcome.stopped) == (0, None)
-    [record] = runs.open
-    assert record.given_up
-
-
-def test_what_was_given_up_is_not_waited_for_when_it_is_wanted_again(time, runs, server):
-    """The calls that took its place may have failed."""
-    server.looks = [RUNNING]
-    time.run(runs.ask("a", "b", deadline_s=0))
-    server.looks = [ENDED]
-    time.run(runs.ask("a", deadline_s=3600))
-    assert "a" in runs.stored
-    assert runs.open == []
-
-
-@pytest.mark.parametrize("broken", [TryAgainError("the results broke off"), QuestionRejectedError("410", for_all=True)])
-def test_results_that_break_off_stop_the_run_keep_what_came_and_keep_the_record(time, runs, server, broken):
-    server.breaks_after, server.broken = 1, broken
-    outcome = time.run(runs.ask("a", "b"))
-    assert outcome.stopped.kind == "provider"
-    assert list(runs.stored) == ["a"]
-    assert len(runs.open) == 1
-
-
-def test_results_that_are_read_again_are_counted_as_paid_once(time, runs, server):
-    """After they broke off, or after a run that was killed while it took them."""
-    server.breaks_after, server.broken = 1, TryAgainError("the results broke off")
-    time.run(runs.ask("a", "b"))
-    server.breaks_after = None
-    time.run(runs.ask("b"))
-    assert sum(spent.usd for _, spent in runs.puts) == pytest.approx(0.004)
-    assert list(runs.stored) == ["a", "b"]
-
-
 def test_an_answer_without_usage_costs_nothing_that_anyone_knows(time, runs, server):
-    from dataclasses import replace
-
     server.answers = {"a": replace(ANSWER, input_tokens=None, output_tokens=None)}
     time.run(runs.ask("a"))
     assert runs.stored["a"].cost_usd == 0
-    assert BatchState(True, 0, 0, "") != RUNNING

@@ -67,7 +67,7 @@ def test_plan_before_the_first_run_counts_every_clip(project: Project) -> None:
 def test_plan_without_a_price_says_that_none_is_known(project: Project) -> None:
     lalm = {"kind": "gemini", "model": "gemini-9", "draws": 3}
     project.change(teachers=SETTINGS["teachers"] | {"lalm": lalm})
-    assert "no price is known for gemini-9" in project.mifuse("plan", "small").output
+    assert "cost unknown, since gemini-9 has no price" in project.mifuse("plan", "small").output
 
 
 def test_a_run_nobody_can_agree_to_without_a_ceiling_is_refused(
@@ -78,7 +78,7 @@ def test_a_run_nobody_can_agree_to_without_a_ceiling_is_refused(
     project.change(teachers=SETTINGS["teachers"] | {"lalm": lalm})
     result = project.mifuse("run", "small")
     assert result.exit_code == 2
-    assert "nobody can be asked, and nothing bounds what it spends. Set teachers.….max_cost_usd" in result.output
+    assert "nobody can be asked, and nothing bounds what it spends. Give the model a price" in result.output
 
 
 def test_inspect_shows_the_doubtful_clips_first(finished_project: Project) -> None:

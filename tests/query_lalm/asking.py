@@ -131,3 +131,10 @@ def place_with(root: Path, write_tone: Callable[..., Path], clips: int) -> Workp
     for number in range(clips):
         place.add(f"clip{number}.flac", hz=150 + 50 * number)
     return place
+
+
+def with_prices(place: Workplace, text: str, max_cost_usd: float | None = None) -> Choices:
+    """A run with this `prices.yaml`."""
+    file = place.root / "prices.yaml"
+    file.write_text(text)
+    return Choices(purse=Purse(max_cost_usd, file))

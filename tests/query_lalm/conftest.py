@@ -8,6 +8,7 @@ import pytest
 
 from tasks.teachers.gemini import GeminiSettings
 from tasks.teachers.loopback.server import LoopbackServer
+from tests.query_lalm.adaptive import SURE, UNDECIDED, write_classifier
 from tests.query_lalm.asking import Workplace, gemini, place_with, serving
 
 
@@ -21,6 +22,14 @@ def workplace(tmp_path: Path, write_tone: Callable[..., Path]) -> Workplace:
 def one_clip(tmp_path: Path, write_tone: Callable[..., Path]) -> Workplace:
     """For questions that come in the order of their draws."""
     return place_with(tmp_path, write_tone, clips=1)
+
+
+@pytest.fixture
+def place(tmp_path: Path, write_tone: Callable[..., Path]) -> Workplace:
+    """Eight clips, and the classifier's draws of them: half sure, half undecided."""
+    place = place_with(tmp_path, write_tone, clips=8)
+    write_classifier(place, {f"clip{n}": SURE if n % 2 else UNDECIDED for n in range(8)})
+    return place
 
 
 @pytest.fixture(name="gemini")

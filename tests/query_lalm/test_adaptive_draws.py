@@ -1,53 +1,14 @@
 """`draws: {min: 2, max: 5}`: further draws where they can still change the fused label, and nowhere else."""
 
-import numpy as np
 import polars as pl
-import pytest
 
 from tasks.contracts.errors import QuotaError
-from tasks.contracts.tables import DRAW_STATUS, draws_schema, p_columns
 from tasks.fusion.adaptive import decider
 from tasks.query_lalm import Choices
-from tasks.storage.answer_rows import reading, rows_of
 from tasks.storage.draws import as_draws
-from tasks.storage.tables import write_table
 from tasks.teachers.ceilings import Purse
-from tests.query_lalm.asking import CLASSES, TEACHERS, gemini, place_with
-
-ADAPTIVE = {"min": 2, "max": 5, "stop": 0.05}
-SURE = [[0.97, 0.01, 0.01, 0.01]] * 4
-UNDECIDED = [[0.4, 0.1, 0.4, 0.1], [0.1, 0.4, 0.1, 0.4], [0.3, 0.3, 0.2, 0.2], [0.2, 0.2, 0.3, 0.3]]
-
-
-@pytest.fixture
-def place(tmp_path, write_tone):
-    """Eight clips, and the classifier's draws of them: half sure, half undecided."""
-    place = place_with(tmp_path, write_tone, clips=8)
-    write_classifier(place, {f"clip{n}": SURE if n % 2 else UNDECIDED for n in range(8)})
-    return place
-
-
-def write_classifier(place, draws: dict[str, list[list[float]]]) -> None:
-    clips = pl.read_parquet(place.index()).select("clip_id", "sha256")
-    rows = [
-        {"clip_id": clip_id, "sha256": sha256, "draw": draw, "status": "answered", "heard": "audio"}
-        | dict(zip(p_columns(CLASSES), probs, strict=True))
-        for clip_id, sha256 in clips.rows()
-        if clip_id in draws
-        for draw, probs in enumerate(draws[clip_id])
-    ]
-    schema = draws_schema(CLASSES)
-    table = pl.DataFrame(rows, {**schema, "status": pl.String()}).cast({"status": DRAW_STATUS})
-    write_table(place.root / "classifier.parquet", table, schema)
-
-
-def ask(place, teacher=None, **options):
-    options = {"classifier_draws": place.root / "classifier.parquet"} | options
-    return place.ask(teacher or gemini(draws=ADAPTIVE), **options)
-
-
-def asked_of_each(place) -> dict[str, int]:
-    return dict(place.table().group_by("clip_id").len().sort("clip_id").rows())
+from tests.query_lalm.adaptive import ADAPTIVE, ask, asked_of_each
+from tests.query_lalm.asking import CLASSES, gemini
 
 
 def test_a_clip_gets_between_min_and_max_draws_and_not_all_the_same(place, server):
@@ -148,71 +109,3 @@ def test_adding_a_clip_changes_no_other_clips_draws(place, server):
     place.add("new.flac", hz=901)
     ask(place)
     assert place.table_without_times().filter(pl.col("clip_id") != "new").equals(before)
-
-
-def test_a_clip_that_the_classifier_has_not_seen_is_asked_to_the_last_draw(place, server):
-    place.add("new.flac", hz=901)
-    ask(place)
-    assert asked_of_each(place)["new"] == 5
-
-
-def test_with_no_table_of_the_classifier_yet_all_clips_are_asked_to_the_last_draw(place, server):
-    ask(place, classifier_draws=place.root / "not there.parquet")
-    assert set(asked_of_each(place).values()) == {5}
-
-
-def test_a_clip_with_fewer_than_two_answers_stays_open(tmp_path, write_tone, serve):
-    """Both first draws are refused: the disagreement is not known."""
-    place = place_with(tmp_path, write_tone, clips=1)
-    write_classifier(place, {"clip0": SURE})
-    serve("safety*2")
-    ask(place, gemini(draws=ADAPTIVE, concurrency=1))
-    statuses = place.table()["status"].to_list()
-    assert statuses[:2] == ["refused"] * 2
-    assert len(statuses) >= 4
-
-
-def test_refused_draws_count_as_asked(tmp_path, write_tone, serve):
-    place = place_with(tmp_path, write_tone, clips=1)
-    write_classifier(place, {"clip0": SURE})
-    server = serve("safety")
-    ask(place)
-    assert place.table()["status"].to_list() == ["refused"] * 5
-    assert server.requests == 5
-
-
-def test_a_draw_that_failed_is_asked_again_by_the_next_run_and_none_twice(place, serve):
-    broken = serve("500*3")
-    ask(place, gemini(draws=ADAPTIVE, attempts=1, concurrency=1))
-    well = serve()
-    stats = ask(place)
-    assert stats["failed"] == 0
-    assert broken.answered + well.answered == stored(place)
-
-
-def stored(place) -> int:
-    """Answers, whether the table shows them or not."""
-    with reading(place.answers) as connection:
-        return sum(row.kind == "answer" for row in rows_of(connection, place.answers))
-
-
-@pytest.mark.parametrize("kind", TEACHERS)
-def test_every_kind_of_teacher_can_be_asked_so(place, server, kind):
-    stats = ask(place, TEACHERS[kind](draws=ADAPTIVE))
-    assert stats["answered"] == server.requests
-    assert 16 <= server.requests <= 40
-
-
-def test_two_prompts_take_turns_as_with_a_fixed_number(place, server):
-    ask(place, gemini(draws=ADAPTIVE, prompt=("emotion-v1", "emotion-v2")))
-    table = place.table()
-    expected = np.where(table["draw"].to_numpy() % 2 == 0, "emotion-v1", "emotion-v2")
-    assert table["prompt_id"].to_list() == expected.tolist()
-
-
-def test_a_run_that_may_not_ask_shows_what_is_stored_and_decides_by_it(place, server):
-    ask(place)
-    first = place.draws.read_bytes()
-    stats = ask(place, choices=Choices(ask=False))
-    assert (stats["calls"], stats["failed"]) == (0, 0)
-    assert place.draws.read_bytes() == first

@@ -4,8 +4,7 @@ import pytest
 
 from tasks.contracts.errors import QuotaError
 from tasks.query_lalm import Choices
-from tasks.teachers.ceilings import Purse
-from tests.query_lalm.asking import TEACHERS, gemini
+from tests.query_lalm.asking import TEACHERS, gemini, with_prices
 
 BATCHING = {"gemini": TEACHERS["gemini"], "anthropic": TEACHERS["anthropic"]}
 KINDS = pytest.mark.parametrize("kind", BATCHING)
@@ -18,9 +17,7 @@ claude-haiku-5-5: {audio_input: 0.10, text_input: 0.10, output: 0.50, batch: 0.5
 
 
 def at_half_price(place, max_cost_usd: float | None = None) -> Choices:
-    file = place.root / "prices.yaml"
-    file.write_text(HALF_PRICE)
-    return Choices(purse=Purse(max_cost_usd, file))
+    return with_prices(place, HALF_PRICE, max_cost_usd)
 
 
 def teacher_of(kind, **settings):
@@ -143,3 +140,11 @@ def test_a_job_is_reserved_at_its_own_price(workplace, server):
     """Six questions may cost $0.016 online, and half of it in a job."""
     stats = workplace.ask(teacher_of("gemini"), choices=at_half_price(workplace, max_cost_usd=0.0085))
     assert (stats["answered"], server.batch_answered) == (6, 6)
+
+
+@KINDS
+def test_what_is_to_be_asked_again_goes_into_a_job_too(workplace, serve, kind):
+    server = serve("unparsable*2")
+    workplace.ask(teacher_of(kind))
+    stats = workplace.ask(teacher_of(kind), choices=Choices(retry=frozenset({"unparsable"})))
+    assert (stats["answered"], server.batch_answered, server.answered) == (6, 8, 0)

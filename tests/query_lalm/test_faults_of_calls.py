@@ -1,4 +1,4 @@
-"""Calls that end without an answer, with each kind of teacher: waited for, asked again, stopped, or paid for nothing."""
+"""Calls that end without an answer, with each kind of teacher: asked again, stopped, or paid in vain."""
 
 import random
 import re

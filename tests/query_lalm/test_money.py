@@ -7,11 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tasks.contracts.errors import QuotaError, SettingsError
-from tasks.query_lalm import Choices
+from tasks.contracts.errors import QuotaError
 from tasks.storage.answers import AnswerStore, Spent
-from tasks.teachers.ceilings import Purse
-from tests.query_lalm.asking import TEACHERS, gemini
+from tests.query_lalm.asking import TEACHERS, gemini, with_prices
 
 MODEL = "gemini-2.5-flash"
 
@@ -20,12 +18,6 @@ def spent(place) -> Spent:
     """By all runs of the last hour."""
     with AnswerStore(place.answers) as store:
         return store.spent(MODEL, datetime.now(UTC) - timedelta(hours=1))
-
-
-def with_prices(place, text: str, max_cost_usd: float | None = None) -> Choices:
-    file = place.root / "prices.yaml"
-    file.write_text(text)
-    return Choices(purse=Purse(max_cost_usd, file))
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])
@@ -80,7 +72,9 @@ def test_only_the_very_first_call_can_pass_a_ceiling_and_only_by_what_its_estima
 
 
 def test_the_command_line_lowers_the_ceiling_and_its_message_says_so(workplace, server):
-    told = r"the run's budget of \$0\.003 \(--max-cost-usd\) is used up.*Run again with a higher --max-cost-usd, or with"
+    told = (
+        r"the run's budget of \$0\.003 \(--max-cost-usd\) is used up.*Run again with a higher --max-cost-usd, or with"
+    )
     with pytest.raises(QuotaError, match=told):
         workplace.ask(gemini(draws=9, max_cost_usd=5), max_cost_usd=0.003)
 
@@ -162,52 +156,6 @@ def test_tokens_per_day_count_those_of_earlier_runs_and_are_not_passed(workplace
     with pytest.raises(QuotaError, match=r"teachers\.lalm\.limits\.tokens_per_day of 3,000 is used up"):
         workplace.ask(gemini(draws=9, limits={"tokens_per_day": 3000}))
     assert 1000 < spent(workplace).tokens <= 3000
-
-
-def test_ones_own_price_takes_the_place_of_the_one_that_ships(workplace, server):
-    own = f'{MODEL}: {{audio_input: 0, text_input: 0, output: 100, as_of: "2026-12"}}'
-    workplace.ask(choices=with_prices(workplace, own))
-    table = workplace.table()
-    assert table["cost_usd"].to_list() == pytest.approx((table["output_tokens"] * 100 / 1e6).to_list())
-
-
-def test_audio_and_text_have_a_price_each(workplace, server):
-    """Half a second of audio is 16 tokens."""
-    own = f'{MODEL}: {{audio_input: 1000, text_input: 0, output: 0, as_of: "2026-12"}}'
-    workplace.ask(choices=with_prices(workplace, own))
-    assert workplace.table()["cost_usd"].to_list() == pytest.approx([0.016] * 6)
-
-
-def test_with_ones_own_price_a_ceiling_can_be_kept_for_any_model(workplace, server):
-    own = 'gemini-99: {audio_input: 1, text_input: 1, output: 1, as_of: "2026-12"}'
-    teacher = gemini(model="gemini-99", max_cost_usd=1)
-    assert workplace.ask(teacher, choices=with_prices(workplace, own))["answered"] == 6
-    assert workplace.table()["cost_usd"].null_count() == 0
-
-
-@pytest.mark.parametrize(
-    "broken",
-    [
-        "gemini-2.5-flash: 3",
-        "gemini-2.5-flash: {audio_input: 1, text_input: 1, output: 1}",
-        'gemini-2.5-flash: {audio_input: -1, text_input: 1, output: 1, as_of: "2026-12"}',
-        'gemini-2.5-flash: {audio: 1, text_input: 1, output: 1, as_of: "2026-12"}',
-        "- gemini-2.5-flash",
-        "{",
-    ],
-)
-def test_a_list_of_prices_that_is_none_is_refused_before_anything_is_asked(workplace, server, broken):
-    with pytest.raises(SettingsError, match=r"prices\.yaml: no list of prices .*Expected for each model: \{audio_inp"):
-        workplace.ask(choices=with_prices(workplace, broken))
-    assert server.requests == 0
-
-
-def test_a_price_that_changes_later_leaves_what_was_paid_as_it_was(workplace, server):
-    workplace.ask()
-    before = workplace.draws.read_bytes()
-    own = f'{MODEL}: {{audio_input: 100, text_input: 100, output: 100, as_of: "2026-12"}}'
-    workplace.ask(choices=with_prices(workplace, own))
-    assert workplace.draws.read_bytes() == before
 
 
 @pytest.mark.parametrize("kind", TEACHERS)
