@@ -23,6 +23,7 @@ from tasks.storage.clips import ClipsSettings
 from tasks.students import StudentSettings
 from tasks.teachers import PaidSettings, TeacherSettings
 from tasks.teachers.mc_dropout import MCDropoutSettings
+from tasks.teachers.paid import AdaptiveDraws
 from tasks.teachers.prompts import prompt_facts, prompt_id
 
 # Folders of the cache that all pipelines share; a pipeline's own folder stands beside them.
@@ -112,6 +113,11 @@ def _mistakes_in_asking(name: str, teacher: PaidSettings, classes: list[str]) ->
         check_synonyms(teacher.synonyms, classes)
     except ValueError as error:
         yield f"teachers.{name}.synonyms: {error}"
+    if isinstance(teacher.draws, AdaptiveDraws) and teacher.draws.min < len(teacher.prompt):
+        yield (
+            f"teachers.{name}.draws.min: must be at least the number of prompts ({len(teacher.prompt)}), "
+            f"got {teacher.draws.min}: else a clip may be settled before each wording was asked"
+        )
     ids = [prompt_id(prompt) for prompt in teacher.prompt]
     if twice := sorted({each for each in ids if ids.count(each) > 1}):
         yield f"teachers.{name}.prompt: {', '.join(twice)} stands there twice; the tables tell prompts by their names"

@@ -108,6 +108,7 @@ class AnswerStore:
     """A mapping from `answer_key` to `StoredAnswer` in a folder."""
 
     def __init__(self, folder: Path) -> None:
+        self._last_charged = ("", Spent())
         try:
             self._cache = diskcache.Cache(
                 str(make_folder(folder)), disk=_NoPickleDisk, eviction_policy="none", cull_limit=0
@@ -150,8 +151,14 @@ class AnswerStore:
         """Counts what a model took, by the hour (UTC)."""
         key = f"spent:{model}:{datetime.now(UTC).isoformat(timespec='hours')[:13]}"
         with self._cache.transact():
-            now = Spent(**json.loads(self._cache.get(key, b"{}"))) + spent
+            now = self._charged(key) + spent
             self._cache.set(key, json.dumps(vars(now)).encode())
+        self._last_charged = (key, now)
+
+    def _charged(self, key: str) -> Spent:
+        """Read once an hour: whoever asks a model is alone in doing so, see `asking_locks`."""
+        known, spent = self._last_charged
+        return spent if known == key else Spent(**json.loads(self._cache.get(key, b"{}")))
 
     def spent(self, model: str, since: datetime) -> Spent:
         """What a model took since the hour (UTC) that `since` lies in."""

@@ -20,11 +20,11 @@ def _as_list(given: Any) -> Any:
 
 
 class AdaptiveDraws(Settings):
-    """`draws: {min: 2, max: 5, stop: 0.02}`: more draws only where they can still change the fused label."""
+    """`draws: {min: 2, max: 5, stop: 0.1}`: more draws only where they can still change the fused label."""
 
     min: int = Field(default=2, ge=2, le=64)
     max: int = Field(default=5, ge=2, le=64)
-    stop: float = Field(default=0.02, gt=0, le=1)
+    stop: float = Field(default=0.1, gt=0, le=1)
 
     @model_validator(mode="after")
     def _in_order(self) -> AdaptiveDraws:

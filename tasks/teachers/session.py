@@ -65,7 +65,7 @@ class Session:
         Two runs that ask one model at the same time would pay for the same answers twice, and share one quota: the
         second waits. How it went: see `outcome`.
         """
-        if not self.missing(wanted, again):
+        if not again and all(want.key in self._store for want in wanted):
             return []
         self._connect()
         missing = self.missing(wanted, again)  # another run may have asked meanwhile

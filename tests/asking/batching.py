@@ -86,6 +86,7 @@ class Runs:
     server: Server
     stored: dict[str, StoredAnswer] = field(default_factory=dict)
     puts: list[tuple[str, Spent]] = field(default_factory=list)
+    charged: list[Spent] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
 
     @property
@@ -106,6 +107,8 @@ class Runs:
             allowance=allowance or Allowance(),
             meter=Meter(PRICE),
             put=self._put,
+            charge=self.charged.append,
+            stored_at=lambda key: self.stored[key].answered_at if key in self.stored else None,
             told=lambda done, total, word: self.told.append(word),
         )
         await batches.ask(map(job_of, keys), {key: Asked("a" * 64, "b" * 64, 0) for key in keys})

@@ -1,9 +1,13 @@
 """Batch jobs that end otherwise than with all answers: late, cancelled, given up, forgotten, broken off."""
 
+from dataclasses import replace
+
 import pytest
 
+from tasks.asking.meter import Meter
 from tasks.asking.provider import QuestionRejectedError, TryAgainError
-from tests.asking.batching import ENDED, RUNNING, Runs, Server
+from tasks.storage.answers import Spent
+from tests.asking.batching import ANSWER, ENDED, RUNNING, Runs, Server
 
 
 @pytest.fixture
@@ -69,3 +73,36 @@ def test_results_that_break_off_stop_the_run_keep_what_came_and_keep_the_record(
     assert outcome.stopped.kind == "provider"
     assert list(runs.stored) == ["a"]
     assert len(runs.open) == 1
+
+
+def stored_since(runs, *keys):
+    """Answers that arrived after the jobs that `leave` makes."""
+    for key in keys:
+        runs.stored[key] = Meter(None).stored(replace(ANSWER, text="online"), latency_s=1.0)
+
+
+def test_results_that_a_run_took_before_it_was_killed_are_counted_once(time, runs, server):
+    server.jobs = {"job-0": ["a", "b"]}
+    runs.leave()
+    stored_since(runs, "a")
+    outcome = time.run(runs.ask("b"))
+    assert runs.puts == [("b", Spent(usd=0.002))]
+    assert (runs.charged, outcome.spent, runs.open) == ([], Spent(usd=0.002), [])
+
+
+def test_late_answers_to_what_was_asked_online_since_are_paid_and_change_no_answer(time, runs, server):
+    """A table does not change by itself."""
+    server.jobs = {"job-0": ["a"]}
+    runs.leave(keys=("a",), given_up=True)
+    stored_since(runs, "a")
+    outcome = time.run(runs.ask("c"))
+    assert runs.stored["a"].text == "online"
+    assert (runs.charged, outcome.spent.usd) == ([Spent(usd=0.002)], 0.004)
+
+
+def test_what_was_stored_before_the_job_was_submitted_is_replaced(time, runs, server):
+    """It is asked again because somebody wanted so."""
+    stored_since(runs, "a")
+    runs.stored["a"] = replace(runs.stored["a"], answered_at="2026-01-01T00:00:00+00:00")
+    time.run(runs.ask("a"))
+    assert runs.stored["a"].text == ANSWER.text

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import soundfile
 import uvicorn
 
 from tasks.asking.limits import LimitSettings
@@ -63,6 +66,14 @@ def listening(**settings: Any) -> Iterator[Listening]:
 def question_of(audio: bytes, draws: tuple[int, ...] = (0,), mime_type: str = "audio/flac") -> Question:
     """How does the speaker feel?"""
     return Question("Which emotion is it?", draws, audio, mime_type)
+
+
+def wav_of(hz: float) -> bytes:
+    """Six seconds of a tone in so many channels that they are more than a request may hold."""
+    tone = 0.2 * np.sin(2 * np.pi * hz * np.arange(6 * 96_000) / 96_000)
+    file = io.BytesIO()
+    soundfile.write(file, np.tile(tone[:, None], 8), 96_000, format="WAV", subtype="FLOAT")
+    return file.getvalue()
 
 
 def do(url: str, doing: Callable[[GeminiBatchProvider], Awaitable[Any]], **settings: Any) -> Any:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tasks.asking.limits import LimitSettings
-from tasks.asking.provider import Question, QuestionRejectedError, TryAgainError
+from tasks.asking.provider import Question, TryAgainError
 from tasks.asking.reading import answer_schema
 from tasks.teachers.gemini import GeminiSettings
 from tasks.teachers.gemini_provider import GeminiProvider
