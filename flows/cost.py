@@ -11,7 +11,7 @@ import polars as pl
 from flows.dag import draws_file, facts_memory, hash_memory, teacher_node
 from flows.freshness import Verdict
 from flows.place import Place
-from tasks.asking.money import Price, price_list
+from tasks.asking.money import Price, price_list, told_usd
 from tasks.contracts.errors import SettingsError
 from tasks.fusion.adaptive import decider
 from tasks.storage.answers import AnswerStore
@@ -95,9 +95,9 @@ class Estimate:
         usd = sum(part.usd or 0.0 for part in self.parts)
         about = "" if self.measured else ", taking 4 s for each clip that is new"
         count, cost = (
-            (f"{draws:,}", f"${usd:.2f}")
+            (f"{draws:,}", told_usd(usd))
             if draws == most
-            else (f"{draws:,} to {most:,}", f"${usd:.2f} to ${self.most_usd:.2f}")
+            else (f"{draws:,} to {most:,}", f"{told_usd(usd)} to {told_usd(self.most_usd)}")
         )
         dates = {part.as_of for part in self.parts if part.as_of and part.most_usd}
         if self.unpriced:

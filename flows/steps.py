@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flows.place import Place
+from tasks.asking.money import told_usd
 from tasks.contracts.errors import SettingsError
 from tasks.contracts.stages import CODE_VERSIONS, Node
 
@@ -70,5 +71,5 @@ def _tell(node: Node, text: str) -> None:
 
 def _counted(key: str, value: Any) -> str:
     if key in ("paid_usd", "cost_usd"):
-        return f"${value:.2f} {'now' if key == 'paid_usd' else 'in all'}"
+        return f"{told_usd(value)} {'now' if key == 'paid_usd' else 'in all'}"
     return f"{key.replace('_', ' ')} {value:,}" if isinstance(value, int) else f"{key.replace('_', ' ')} {value}"

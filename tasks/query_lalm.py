@@ -12,6 +12,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.asking.job import Outcome, Stop
+from tasks.asking.money import told_usd
 from tasks.contracts.errors import CacheError, MifuseError, ProviderError, QuotaError
 from tasks.contracts.tables import DRAW_STATUS, paid_draws_schema
 from tasks.fusion.adaptive import decider
@@ -120,7 +121,7 @@ class _Asking:
         outcome = self.session.outcome
         return _ERRORS[stop.kind](
             f"{self.session.name} ({self.session.model}): asking stopped: {stop.why}. {outcome.answered:,} answers "
-            f"arrived in this run (${outcome.spent.usd:.2f}) and are kept; {missing:,} are still to be asked. "
+            f"arrived in this run ({told_usd(outcome.spent.usd)}) and are kept; {missing:,} are still to be asked. "
             f"{stop.go_on or 'The same command asks for the rest.'}"
         )
 

@@ -50,6 +50,7 @@ class Batches:
     stored_at: Callable[[str], str | None]  # key → when its stored answer arrived; None: there is none
     told: Callable[[int, int, str], None] = lambda done, total, word: None  # how far a job is, in the server's word
     outcome: Outcome = field(default_factory=Outcome)
+    taken: set[str] = field(default_factory=set)  # keys that got an answer
     reserved: dict[str, Spent] = field(default_factory=dict)  # by name; an earlier run's jobs had that run's money
 
     async def ask(self, jobs: Iterable[Job], asked: dict[str, Asked]) -> None:
@@ -61,8 +62,11 @@ class Batches:
         """
         try:
             pending = [record for record in self.records.open(self.model) if await self._arrived(record)]
+            for record in pending:
+                if record.given_up:  # its answers may have come since: before their questions are put once more
+                    await self._collect(record)
             held = {key for record in pending if not record.given_up for key in record.asked}
-            new = (job for job in jobs if job.keys[0] not in held)
+            new = (job for job in jobs if job.keys[0] not in held | self.taken)
             await self._submit_all(new, asked)
             for record in self.records.open(self.model):
                 await self._collect(record)
@@ -164,6 +168,7 @@ class Batches:
             self.charge(spent)  # asked online since, and that answer is the one that tables show
             return spent
         self.put(key, replace(self.meter.stored(answer, latency_s=0.0), **asdict(record.asked[key])), spent)
+        self.taken.add(key)
         self.outcome.answered += 1
         self.outcome.batched += 1
         return spent
@@ -181,7 +186,7 @@ class Batches:
                 self.told(0, len(record.asked), str(error))
             else:
                 in_vain = 0
-                self.told(state.done, state.total, state.told)
+                self.told(state.done, state.total or len(record.asked), state.told)
                 if state.ended:
                     return True
             await asyncio.sleep(self.times.poll_s)
@@ -191,8 +196,9 @@ class Batches:
         """What it has answered so far is paid, and taken."""
         assert record.job is not None
         with suppress(TryAgainError, QuestionRejectedError):
-            if not record.given_up:
-                await self.provider.cancel(record.job)
+            if record.given_up:
+                return (await self.provider.look(record.job)).ended
+            await self.provider.cancel(record.job)
             for _ in range(_CANCEL_POLLS):
                 if (await self.provider.look(record.job)).ended:
                     return True

@@ -42,6 +42,15 @@ class Price(Settings):
         return self.model_copy(update=changed)
 
 
+def told_usd(usd: float) -> str:
+    """A sum for people: cents, or four digits where it is less than ten of them.
+
+    >>> told_usd(12.3456), told_usd(0.00123), told_usd(0)
+    ('$12.35', '$0.0012', '$0.00')
+    """
+    return f"${usd:.2f}" if usd == 0 or usd >= 0.1 else f"${usd:.4f}"
+
+
 def price_list(own: Path | None = None) -> dict[str, Price]:
     """Model → price: the list that ships with mifuse, and over it the user's own file, where it is there.
 

@@ -34,6 +34,7 @@ class Answer:
     input_tokens: int | None  # all of them, audio included
     output_tokens: int | None  # thoughts included
     audio_tokens: int | None = None  # None: the provider does not say which input was audio
+    is_cut_off: bool = False  # at the limit of its output
 
 
 class Provider(Protocol):

@@ -22,7 +22,7 @@ from tasks.storage.files import canonical_json, make_folder, sha256_of_json
 class StoredAnswer:
     """What arrived, before anyone reads a distribution out of it, so that it can be read again without paying.
 
-    The last three say which question it answers: `asked_id` names an entry of what was asked (see `note_asked`). They
+    Audio, `asked_id` and draw say which question it answers; `asked_id` names an entry of what was asked (see `note_asked`). They
     are None in answers that were stored before mifuse wrote them.
     """
 
@@ -38,6 +38,7 @@ class StoredAnswer:
     audio_sha256: str | None = None
     asked_id: str | None = None
     draw: int | None = None
+    is_cut_off: bool = False
 
 
 @dataclass(frozen=True)

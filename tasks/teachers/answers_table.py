@@ -86,7 +86,8 @@ class AnswersTable:
         try:
             probs_C = read_answer(answer.text, self._asking.classes, teacher.answer, teacher.synonyms)
         except UnparsableError as error:
-            return row | {"status": "unparsable", "reason": str(error)}
+            why = f"{error} (cut off at the limit of its output)" if answer.is_cut_off else str(error)
+            return row | {"status": "unparsable", "reason": why}
         return row | {"status": "answered"} | dict(zip(self._p_columns, probs_C, strict=True))
 
 

@@ -74,6 +74,7 @@ def answer_in(content: Any) -> Answer:
         input_tokens=_input_tokens(usage),
         output_tokens=usage.output_tokens,
         audio_tokens=0,  # there was none to hear
+        is_cut_off=message.stop_reason == "max_tokens",
     )
 
 

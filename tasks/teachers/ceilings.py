@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from tasks.asking.money import Allowance, Ceiling, Price
+from tasks.asking.money import Allowance, Ceiling, Price, told_usd
 from tasks.asking.quota import day_began, renewed_at
 from tasks.contracts.errors import SettingsError
 from tasks.storage.answers import AnswerStore
@@ -65,7 +65,7 @@ def _dollars(name: str, teacher: PaidTeacher, purse: Purse, store: AnswerStore) 
     if (month := teacher.max_cost_usd_per_month) is not None:
         first = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         spent = store.spent(teacher.model, first).usd
-        told = f"this month's budget of ${month:g} (${spent:.2f} of it before this run)"
+        told = f"this month's budget of ${month:g} ({told_usd(spent)} of it before this run)"
         go_on = f"Run the same command next month, or raise teachers.{name}.max_cost_usd_per_month."
         ceilings.append(Ceiling(month - spent, told, go_on))
     return ceilings

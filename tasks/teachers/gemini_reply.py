@@ -59,6 +59,7 @@ def answers_in(reply: types.GenerateContentResponse) -> list[Answer]:
             input_tokens=sent if n == 0 or sent is None else 0,
             output_tokens=shares[n],
             audio_tokens=audio if n == 0 or audio is None else 0,
+            is_cut_off=candidate is not None and candidate.finish_reason is types.FinishReason.MAX_TOKENS,
         )
         for n, candidate in enumerate(candidates)
     ]

@@ -80,6 +80,7 @@ def _answers(choices: list[_Choice], model: str | None, usage: _Usage) -> list[A
             input_tokens=_share(usage.prompt_tokens, is_first=not place),
             output_tokens=_part(usage.completion_tokens, len(choices), place),
             audio_tokens=_share(details.audio_tokens, is_first=not place),
+            is_cut_off=choice.finish_reason == "length",
         )
         for place, choice in enumerate(choices)
     ]

@@ -18,7 +18,7 @@ from tasks.asking.batch_records import Asked, BatchRecords
 from tasks.asking.engine import Engine
 from tasks.asking.job import Outcome
 from tasks.asking.meter import Meter
-from tasks.asking.money import price_list
+from tasks.asking.money import price_list, told_usd
 from tasks.asking.provider import BatchProvider
 from tasks.asking.quota import renewed_at
 from tasks.contracts.progress import progress_bar
@@ -109,7 +109,7 @@ class Session:
 
             def told() -> None:
                 bar.update()
-                bar.set_postfix_str(f"${self.outcome.spent.usd:.2f}", refresh=False)
+                bar.set_postfix_str(told_usd(self.outcome.spent.usd), refresh=False)
 
             self._told = told
             jobs = self._questions.jobs(missing, self._teacher.candidates_per_call)

@@ -88,6 +88,7 @@ class Runs:
     puts: list[tuple[str, Spent]] = field(default_factory=list)
     charged: list[Spent] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    totals: list[int] = field(default_factory=list)
 
     @property
     def records(self) -> BatchRecords:
@@ -109,10 +110,14 @@ class Runs:
             put=self._put,
             charge=self.charged.append,
             stored_at=lambda key: self.stored[key].answered_at if key in self.stored else None,
-            told=lambda done, total, word: self.told.append(word),
+            told=self._tell,
         )
         await batches.ask(map(job_of, keys), {key: Asked("a" * 64, "b" * 64, 0) for key in keys})
         return batches.outcome
+
+    def _tell(self, done: int, total: int, word: str) -> None:
+        self.told.append(word)
+        self.totals.append(total)
 
     def _put(self, key: str, answer: StoredAnswer, spent: Spent) -> None:
         self.stored[key] = answer

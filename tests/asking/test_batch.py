@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tasks.asking.money import Allowance, Ceiling
-from tasks.asking.provider import DailyQuotaError, QuestionRejectedError, TryAgainError
+from tasks.asking.provider import BatchState, DailyQuotaError, QuestionRejectedError, TryAgainError
 from tasks.storage.answers import Spent
 from tests.asking.batching import ANSWER, ENDED, RUNNING, Runs, Server
 
@@ -33,6 +33,13 @@ def test_the_server_is_looked_at_at_even_intervals_until_the_job_has_ended(time,
     time.run(runs.ask("a"))
     assert (server.looked, time.now()) == (4, 90)
     assert runs.told == ["running", "running", "running", "ended"]
+
+
+def test_where_the_server_tells_no_total_it_is_what_was_submitted(time, runs, server):
+    """Gemini's does not, through the SDK."""
+    server.looks = [BatchState(False, 0, 0, "running"), ENDED]
+    time.run(runs.ask("a", "b"))
+    assert runs.totals == [2, 2]
 
 
 def test_a_job_holds_no_more_bytes_than_the_provider_takes(time, runs, server):

@@ -101,7 +101,7 @@ def test_the_daily_quota_ends_the_run_keeps_all_and_the_next_run_asks_for_the_re
     serve("429-daily@after=4")
     message = (
         r"lalm \(gemini-2\.5-flash\): asking stopped: the daily quota is used up \(429 RESOURCE_EXHAUSTED.*\)\. "
-        r"4 answers arrived in this run \(\$0\.00\) and are kept; 2 are still to be asked\. "
+        r"4 answers arrived in this run \(\$0\.0004\) and are kept; 2 are still to be asked\. "
         r"A new day's quota begins at \d{4}-\d\d-\d\d \d\d:\d\d \S+; run the same command then\."
     )
     with pytest.raises(QuotaError, match=message) as caught:

@@ -18,7 +18,7 @@ SPOILT = {
     "synonyms": ("unparsable", r"classes missing .*, unknown \['Anger', 'Joyful', 'Sadness'\]", r'\{"Anger": .*\}'),
     "truncated_json": ("unparsable", r"the JSON breaks off, expected a whole object.*", r'\{"angry": [^}]*'),
     "unparsable": ("unparsable", r"no JSON object in the answer 'The speaker.*", r"The speaker sounds rather upset.*"),
-    "max_tokens": ("unparsable", r"the answer is empty", r""),
+    "max_tokens": ("unparsable", r"the answer is empty \(cut off at the limit of its output\)", r""),
     "prose": ("answered", None, r"(?s)Listening to the clip.*```json.*```.*"),
     "percent": ("answered", None, r'\{"angry": \d+, "happy": \d+, "neutral": \d+, "sad": \d+\}'),
     "label_case": ("answered", None, r'\{"ANGRY": .*"SAD": .*\}'),

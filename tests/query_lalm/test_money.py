@@ -108,7 +108,7 @@ def test_a_ceiling_per_month_counts_what_earlier_runs_spent(workplace, server):
     before = spent(workplace).usd
     assert before > 0.001
     told = (
-        r"this month's budget of \$0\.0037 \(\$0\.00 of it before this run\) is used up\. 0 answers .*"
+        r"this month's budget of \$0\.0037 \(\$0\.0011 of it before this run\) is used up\. 0 answers .*"
         r"Run the same command next month, or raise teachers\.lalm\.max_cost_usd_per_month\."
     )
     with pytest.raises(QuotaError, match=told) as caught:
