@@ -8,7 +8,8 @@ from typing import Any
 
 from prefect import flow
 
-from flows.cost import check_ceiling, estimate_run
+from flows.cost import estimate_run
+from flows.estimate import check_ceiling
 from flows.evaluate_student import evaluate_student
 from flows.fuse_labels import fuse_labels
 from flows.index_clips import index_clips

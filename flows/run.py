@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-from flows.cost import Estimate, can_ask, check_ceiling, check_priced, estimate_costs
+from flows.cost import estimate_costs
+from flows.estimate import Estimate, can_ask, check_ceiling, check_priced
 from flows.place import Place, open_place
 from flows.show import print_results
 from flows.steps import Steps, tell_kept

@@ -11,7 +11,6 @@ import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from flows.mistakes import mistakes_in
-from tasks.asking.class_names import check_synonyms
 from tasks.contracts.errors import SettingsError
 from tasks.contracts.settings import LocalPath, Name, Settings
 from tasks.encoders import EncoderSettings
@@ -23,8 +22,7 @@ from tasks.storage.clips import ClipsSettings
 from tasks.students import StudentSettings
 from tasks.teachers import PaidSettings, TeacherSettings
 from tasks.teachers.mc_dropout import MCDropoutSettings
-from tasks.teachers.paid import AdaptiveDraws
-from tasks.teachers.prompts import prompt_facts, prompt_id
+from tasks.teachers.paid_mistakes import mistakes_in_asking
 
 # Folders of the cache that all pipelines share; a pipeline's own folder stands beside them.
 SHARED_FOLDERS = ("answers", "audio", "features", "store", "work")
@@ -88,7 +86,7 @@ class PipelineSettings(Settings):
         if least < self.fuse.min_draws:
             yield f"teachers.{name}.draws: fuse.kind {self.fuse.kind} needs at least {self.fuse.min_draws}, got {least}"
         if isinstance(teacher, PaidSettings):
-            yield from _mistakes_in_asking(name, teacher, self.classes)
+            yield from mistakes_in_asking(name, teacher, self.classes)
 
     @property
     def paid(self) -> dict[str, PaidSettings]:
@@ -106,28 +104,6 @@ class PipelineSettings(Settings):
         teacher = self.teachers[self.classifier_name]
         assert isinstance(teacher, MCDropoutSettings)
         return teacher
-
-
-def _mistakes_in_asking(name: str, teacher: PaidSettings, classes: list[str]) -> Iterator[str]:
-    try:
-        check_synonyms(teacher.synonyms, classes)
-    except ValueError as error:
-        yield f"teachers.{name}.synonyms: {error}"
-    if isinstance(teacher.draws, AdaptiveDraws) and teacher.draws.min < len(teacher.prompt):
-        yield (
-            f"teachers.{name}.draws.min: must be at least the number of prompts ({len(teacher.prompt)}), "
-            f"got {teacher.draws.min}: else a clip may be settled before each wording was asked"
-        )
-    ids = [prompt_id(prompt) for prompt in teacher.prompt]
-    if twice := sorted({each for each in ids if ids.count(each) > 1}):
-        yield f"teachers.{name}.prompt: {', '.join(twice)} stands there twice; the tables tell prompts by their names"
-    for prompt in teacher.prompt:
-        hears, answer = prompt_facts(prompt)
-        named = f'teachers.{name}.prompt: "{prompt_id(prompt)}"'
-        if hears is not None and hears != teacher.hears:
-            yield f"{named} is written for: {hears}; kind {teacher.kind} has: {teacher.hears}"
-        if answer is not None and answer != teacher.answer:
-            yield f"{named} asks for a {answer}; teachers.{name}.answer is {teacher.answer}"
 
 
 def read_pipelines(path: Path, only: str | None = None) -> dict[str, PipelineSettings]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 
+from tasks.asking.batch_parts import parts_of
 from tasks.asking.batch_records import Asked, BatchRecord, BatchRecords
 from tasks.asking.job import Job, Outcome, Stop
 from tasks.asking.meter import Meter
@@ -17,7 +18,6 @@ from tasks.asking.provider import (
     Answer,
     BatchProvider,
     DailyQuotaError,
-    Question,
     QuestionRejectedError,
     TryAgainError,
 )
@@ -90,7 +90,7 @@ class Batches:
         return True
 
     async def _submit_all(self, jobs: Iterable[Job], asked: dict[str, Asked]) -> None:
-        for part in self._parts(jobs):
+        for part in parts_of(jobs, self.provider, self.outcome.failed):
             # Only dollars: a provider counts batches apart from its limits for calls.
             most = Spent(usd=sum(self.meter.most(job).usd for job, _ in part))
             if (ceiling := self.allowance.reserve(most)) is not None:
@@ -121,25 +121,6 @@ class Batches:
             self.records.close(record)
             self.allowance.settle(self.reserved.pop(record.name), Spent())
             self.told(0, len(record.asked), f"not taken: {error}")
-
-    def _parts(self, jobs: Iterable[Job]) -> Iterator[list[tuple[Job, Question]]]:
-        """As many questions as one job may hold."""
-        part: list[tuple[Job, Question]] = []
-        size = 0
-        for job in jobs:
-            try:
-                question = job.read(job.draws)
-            except QuestionRejectedError as error:
-                self.outcome.failed[job.keys[0]] = str(error)
-                continue
-            is_full = size + len(question.audio) > self.provider.most_bytes or len(part) >= self.provider.most_questions
-            if part and is_full:
-                yield part
-                part, size = [], 0
-            part.append((job, question))
-            size += len(question.audio)
-        if part:
-            yield part
 
     async def _collect(self, record: BatchRecord) -> None:
         """Waits for the end, or cancels at the deadline; takes whatever results there are."""

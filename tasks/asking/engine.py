@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import sqlite3
 from collections.abc import Iterable, Iterator
 
 import diskcache
 
+from tasks.asking.endings import GIVEN_UP, Endings, StoppedError
 from tasks.asking.job import Job, Keeper, Outcome, Stop
 from tasks.asking.limits import LimitSettings, RateLimiter, wait_unless
 from tasks.asking.meter import Meter
@@ -16,25 +16,15 @@ from tasks.asking.money import Allowance, Ceiling, Price
 from tasks.asking.provider import (
     Answer,
     CandidatesRefusedError,
-    DailyQuotaError,
-    NotSentError,
     Provider,
     Question,
     QuestionRejectedError,
     TryAgainError,
 )
+from tasks.asking.waits import LONGEST_WAIT_S, wait_s
 from tasks.storage.answers import Spent, StoredAnswer
 
-_LONGEST_WAIT_S = 300.0  # a server that asks for more is out, not busy
-_FIRST_BACKOFF_S = 1.0
-_LONGEST_BACKOFF_S = 60.0
-# This many questions given up in a row, with no answer between them: the provider is out.
-_OUT_AFTER = 20
 _NO_ROOM = (OSError, sqlite3.Error, diskcache.Timeout)
-
-
-class StoppedError(Exception):
-    """The run was stopped while a question waited for its turn."""
 
 
 class Engine:
@@ -56,13 +46,11 @@ class Engine:
         self._allowance = allowance
         self._meter = Meter(price)
         self._keeper = keeper
-        self._renewed = renewed
-        self._stopped = asyncio.Event()
+        self._outcome = outcome if outcome is not None else Outcome()
+        self._endings = Endings(self._outcome, renewed)
+        self._stopped = self._endings.stopped
         self._limiter = RateLimiter(limits, self._stopped)
         self._now = asyncio.get_running_loop().time
-        self._outcome = outcome if outcome is not None else Outcome()
-        self._given_up_in_a_row = 0
-        self._rejections = 0
         self._under_way = 0
         self._call_ended = asyncio.Event()
         self._one_candidate = False
@@ -99,15 +87,8 @@ class Engine:
                 await self._one_by_one(job)
             else:
                 await self._attempts(job)
-        except StoppedError:
-            self._give_up(job, "not asked: the run was stopped")
-        except DailyQuotaError as error:
-            self._give_up(job, str(error))
-            self._stop(Stop(f"the daily quota is used up ({error})", "quota", self._renewed))
-        except QuestionRejectedError as error:
-            self._rejected(job, error)
-        except TryAgainError as error:
-            self._unanswered(job, error)
+        except GIVEN_UP as error:
+            self._endings.give_up(job, error)
 
     async def _attempts(self, job: Job) -> None:
         question = job.read(job.draws)
@@ -115,7 +96,7 @@ class Engine:
             try:
                 answered = await self._call(job, question, attempt)
             except TryAgainError as error:
-                if attempt == self._limits.attempts or self._asks_too_long(error):
+                if attempt == self._limits.attempts or (error.wait_s or 0) > LONGEST_WAIT_S:
                     raise
                 await self._back_off(error, attempt)
                 continue
@@ -134,7 +115,7 @@ class Engine:
         if len(job.keys) > 1:
             await self._one_by_one(job)
         else:
-            self._give_up(job, "the model gave no candidate")
+            self._endings.give_up(job, TryAgainError("the model gave no candidate"))
 
     async def _one_by_one(self, job: Job) -> None:
         for single in job.one_by_one():
@@ -160,7 +141,7 @@ class Engine:
         except TryAgainError as error:
             if error.limited:
                 self._outcome.limited += 1
-                self._limiter.pause(self._wait_s(error, attempt), sent_at)
+                self._limiter.pause(wait_s(error.wait_s, attempt), sent_at)
             if error.may_be_paid:
                 used = self._lost(most)
             raise
@@ -175,7 +156,7 @@ class Engine:
         """Waits while calls under way may take less than they could; stops the run when there are none."""
         while (ceiling := self._allowance.reserve(most)) is not None:
             if not self._under_way:
-                self._stop(_used_up(ceiling))
+                self._endings.stop(_used_up(ceiling))
             if self._stopped.is_set():
                 raise StoppedError
             self._call_ended.clear()
@@ -184,7 +165,7 @@ class Engine:
 
     def _kept(self, job: Job, answers: list[Answer], latency_s: float) -> Spent:
         """Stores what arrived; what it took."""
-        self._given_up_in_a_row = 0
+        self._endings.answered()
         total = Spent()
         for key, answer, spent in zip(job.keys, answers, self._meter.took(job, answers), strict=False):
             total = total + spent
@@ -197,7 +178,7 @@ class Engine:
         try:
             self._keeper.charge(used)
         except _NO_ROOM as error:
-            self._stop(Stop(f"what a call may have cost could not be stored: {error}", "store"))
+            self._endings.stop(Stop(f"what a call may have cost could not be stored: {error}", "store"))
         return used
 
     def _store(self, key: str, answer: StoredAnswer, spent: Spent) -> None:
@@ -205,49 +186,14 @@ class Engine:
         try:
             self._keeper.keep(key, answer, spent)
         except _NO_ROOM as error:
-            self._stop(Stop(f"an answer could not be stored: {error}", "store"))
+            self._endings.stop(Stop(f"an answer could not be stored: {error}", "store"))
         else:
             self._outcome.answered += 1
 
     async def _back_off(self, error: TryAgainError, attempt: int) -> None:
         """After "too many requests" everyone waits, in the limiter."""
         if not error.limited:
-            await wait_unless(self._stopped, self._wait_s(error, attempt))
-
-    def _wait_s(self, error: TryAgainError, attempt: int) -> float:
-        """The server's own wait where it named one, else full jitter (Brooker 2015)."""
-        if error.wait_s is not None:
-            return min(error.wait_s, _LONGEST_WAIT_S)
-        return random.uniform(0, min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2 ** (attempt - 1)))
-
-    def _asks_too_long(self, error: TryAgainError) -> bool:
-        return (error.wait_s or 0) > _LONGEST_WAIT_S
-
-    def _rejected(self, job: Job, error: QuestionRejectedError) -> None:
-        self._give_up(job, str(error))
-        self._rejections += not isinstance(error, NotSentError)
-        if error.for_all:
-            self._stop(Stop(str(error), "provider"))
-        elif not self._outcome.answered and self._rejections >= _OUT_AFTER:
-            self._stop(Stop(f"the first {_OUT_AFTER} questions were all rejected, the last: {error}", "provider"))
-
-    def _unanswered(self, job: Job, error: TryAgainError) -> None:
-        self._give_up(job, str(error))
-        self._given_up_in_a_row += 1
-        if error.limited and self._asks_too_long(error):
-            wait = f"the provider asks to wait {(error.wait_s or 0) / 60:.0f} minutes ({error})"
-            self._stop(Stop(wait, "quota", "Run the same command after that."))
-        elif self._given_up_in_a_row >= _OUT_AFTER:
-            told = f"the provider is out: {_OUT_AFTER} questions in a row got no answer, the last: {error}"
-            self._stop(Stop(told, "provider"))
-
-    def _give_up(self, job: Job, why: str) -> None:
-        self._outcome.failed |= dict.fromkeys(job.keys, why)
-
-    def _stop(self, stop: Stop) -> None:
-        self._outcome.stopped = self._outcome.stopped or stop
-        self._stopped.set()
-        self._call_ended.set()
+            await wait_unless(self._stopped, wait_s(error.wait_s, attempt))
 
 
 def _used_up(ceiling: Ceiling) -> Stop:

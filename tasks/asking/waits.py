@@ -1,14 +1,26 @@
-"""How long a server asks to wait, wherever it says so. How long one is willing to wait is the engine's business."""
+"""How long to wait before a question is put again: what the server asks for, wherever it says so, else jitter."""
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+LONGEST_WAIT_S = 300.0  # a server that asks for more is out, not busy
+_FIRST_BACKOFF_S = 1.0
+_LONGEST_BACKOFF_S = 60.0
+
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def wait_s(asked_s: float | None, attempt: int) -> float:
+    """The server's own wait where it named one, else full jitter (Brooker 2015) after the n-th attempt, from 1."""
+    if asked_s is not None:
+        return min(asked_s, LONGEST_WAIT_S)
+    return random.uniform(0, min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2 ** (attempt - 1)))
 
 
 def duration_s(text: str) -> float | None:

@@ -22,8 +22,8 @@ from tasks.storage.files import canonical_json, make_folder, sha256_of_json
 class StoredAnswer:
     """What arrived, before anyone reads a distribution out of it, so that it can be read again without paying.
 
-    Audio, `asked_id` and draw say which question it answers; `asked_id` names an entry of what was asked (see `note_asked`). They
-    are None in answers that were stored before mifuse wrote them.
+    Audio, `asked_id` (see `note_asked`) and draw say which question it answers. They are None in answers that were
+    stored before mifuse wrote them.
     """
 
     text: str
