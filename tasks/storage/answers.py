@@ -146,14 +146,17 @@ class AnswerStore:
                 self._cache.set(f"old:{key}:{json.loads(old)['answered_at']}", old)
                 self._cache.set(key, content)
             if spent is not None:
-                self.charge(model, spent)
+                self._charge(model, spent)
 
     def charge(self, model: str, spent: Spent) -> None:
         """Counts what a model took, by the hour (UTC)."""
-        key = f"spent:{model}:{datetime.now(UTC).isoformat(timespec='hours')[:13]}"
         with self._cache.transact():
-            now = self._charged(key) + spent
-            self._cache.set(key, json.dumps(vars(now)).encode())
+            self._charge(model, spent)
+
+    def _charge(self, model: str, spent: Spent) -> None:
+        key = f"spent:{model}:{datetime.now(UTC).isoformat(timespec='hours')[:13]}"
+        now = self._charged(key) + spent
+        self._cache.set(key, json.dumps(vars(now)).encode())
         self._last_charged = (key, now)
 
     def _charged(self, key: str) -> Spent:

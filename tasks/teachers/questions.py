@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -24,7 +23,7 @@ class Questions:
         self._asking = asking
         self._folder = folder
         self._texts: dict[tuple[str, str | None], str] = {}  # a few hundred letters each
-        self._verified: dict[str, tuple[int, int]] = {}  # path → size and time of the bytes that had the right hash
+        self._last = ("", b"")  # the latest clip's sha256 and bytes
 
     def jobs(self, wanted: Sequence[Wanted], per_call: int = 1) -> Iterator[Job]:
         """One job per draw, or per up to `per_call` draws of one clip and prompt."""
@@ -72,16 +71,17 @@ class Questions:
         return self._texts[key]
 
     def _bytes(self, want: Wanted) -> bytes:
+        """Read and hashed once for draws that stand next to each other."""
+        if self._last[0] != want.sha256:
+            self._last = (want.sha256, self._read(want))
+        return self._last[1]
+
+    def _read(self, want: Wanted) -> bytes:
         path = self._folder / want.path
         try:
-            with path.open("rb") as file:
-                facts = os.fstat(file.fileno())
-                audio = file.read()
+            audio = path.read_bytes()
         except OSError as error:
             raise NotSentError(f"{path.name}: cannot be read ({error.strerror})") from error
-        stamp = (facts.st_size, facts.st_mtime_ns)
-        if self._verified.get(want.path) != stamp:  # its answer would be kept under another recording's key
-            if hashlib.sha256(audio).hexdigest() != want.sha256:
-                raise NotSentError(f"{path.name}: has changed since it was indexed; run again")
-            self._verified[want.path] = stamp
+        if hashlib.sha256(audio).hexdigest() != want.sha256:  # its answer would be kept under another recording's key
+            raise NotSentError(f"{path.name}: has changed since it was indexed; run again")
         return audio
