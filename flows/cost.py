@@ -10,6 +10,7 @@ from flows.dag import draws_file, facts_memory, hash_memory, teacher_node
 from flows.estimate import Estimate, Part
 from flows.freshness import Verdict
 from flows.place import Place
+from tasks.asking.batch_records import keys_in_batches
 from tasks.asking.money import Price, price_list
 from tasks.fusion.adaptive import decider
 from tasks.storage.answers import AnswerStore
@@ -17,6 +18,7 @@ from tasks.storage.audio_facts import read_facts
 from tasks.storage.clips import each_audio_once, read_usable_clips
 from tasks.storage.file_hashes import hash_files
 from tasks.storage.manifests import list_clips
+from tasks.storage.stage_records import Record
 from tasks.teachers import PaidSettings
 from tasks.teachers.answers_table import AnswersTable
 from tasks.teachers.paid import AdaptiveDraws
@@ -26,7 +28,6 @@ from tasks.teachers.wanted import Asking, Wanted
 if TYPE_CHECKING:
     from flows.steps import Steps
 
-_ANSWER_TOKENS = 40
 _SECONDS_PER_CLIP = 4.0  # where a clip has not been measured yet
 
 
@@ -53,7 +54,7 @@ def estimate_costs(place: Place, verdicts: list[Verdict], stale: list[Verdict], 
         return Estimate((), measured=True)
     clips, measured = _clips(place, verdicts[0])
     retry = frozenset(steps.retry if steps else ())
-    parts = [_of_teacher(place, name, teacher, clips, retry) for name, teacher in teachers.items()]
+    parts = [_of_teacher(place, name, teacher, clips, retry, verdicts) for name, teacher in teachers.items()]
     return Estimate(tuple(part for part in parts if part.most_draws), measured)
 
 
@@ -74,24 +75,27 @@ def _clips(place: Place, index: Verdict) -> tuple[pl.DataFrame, bool]:
     return rows.with_columns(pl.col("duration_s").fill_null(_SECONDS_PER_CLIP)), not rows["duration_s"].null_count()
 
 
-def _of_teacher(place: Place, name: str, teacher: PaidSettings, clips: pl.DataFrame, retry: frozenset[str]) -> Part:
+def _of_teacher(
+    place: Place, name: str, teacher: PaidSettings, clips: pl.DataFrame, retry: frozenset[str], verdicts: list[Verdict]
+) -> Part:
     asking, price = Asking(teacher, place.settings.classes), price_list(place.prices).get(teacher.model)
     if price is not None and teacher.batch is not None:
         price = price.in_batches()
+    held = keys_in_batches(place.shared("answers"), teacher.model)  # they are submitted, and paid
     with AnswerStore(place.shared("answers")) as store:
         answered = AnswersTable(asking, store)
 
         def is_stored(key: str) -> bool:
-            return key in store and not (retry and answered.status_of(key) in retry)
+            return key in held or (key in store and not (retry and answered.status_of(key) in retry))
 
-        sure, possible = Rounds(asking, answered, _decider(place, teacher)).missing(clips, is_stored)
+        sure, possible = Rounds(asking, answered, _decider(place, teacher, verdicts)).missing(clips, is_stored)
     sure_usd, possible_usd = _usd(asking, sure, price), _usd(asking, possible, price)
     return Part(
         teacher=name,
         model=teacher.model,
         draws=len(sure),
         most_draws=len(sure) + len(possible),
-        input_tokens=sum(asking.audio_tokens(want) + asking.text_tokens(want) for want in sure),
+        input_tokens=sum(asking.audio_tokens(want) + asking.text_tokens(want) for want in [*sure, *possible]),
         usd=sure_usd,
         most_usd=None if sure_usd is None or possible_usd is None else sure_usd + possible_usd,
         ceiling_usd=min((c for c in (teacher.max_cost_usd, teacher.max_cost_usd_per_month) if c), default=None),
@@ -99,15 +103,31 @@ def _of_teacher(place: Place, name: str, teacher: PaidSettings, clips: pl.DataFr
     )
 
 
-def _decider(place: Place, teacher: PaidSettings) -> Decider | None:
+def _decider(place: Place, teacher: PaidSettings, verdicts: list[Verdict]) -> Decider | None:
+    """None where the classifier's draws will be others than those that are there: any clip may be open then."""
     draws = teacher.draws
     if not isinstance(draws, AdaptiveDraws):
         return None
-    table = place.shown(draws_file(place.settings.classifier_name))
+    name = place.settings.classifier_name
+    verdict = next(each for each in verdicts if each.node.name == teacher_node(place.settings, name))
+    record = verdict.kept or place.store.record_of(verdict.node)
+    if record is None or record.settings != dict(verdict.node.settings) or _is_retrained(record, verdict):
+        return None
+    shown, kept = place.shown(draws_file(name)), verdict.kept and place.store.folder(verdict.node, record.fingerprint)
+    table = kept / draws_file(name) if kept else shown  # shown: of the clips that were there before
     return decider(table, place.settings.classes, least=draws.min, most=draws.max, stop=draws.stop)
+
+
+def _is_retrained(record: Record, verdict: Verdict) -> bool:
+    return record.inputs.get("classifier") != verdict.inputs.get("classifier", record.inputs.get("classifier"))
 
 
 def _usd(asking: Asking, wanted: list[Wanted], price: Price | None) -> float | None:
     if price is None:
         return None
-    return sum(price.estimate(asking.audio_tokens(w), asking.text_tokens(w), _ANSWER_TOKENS) for w in wanted)
+    teacher = asking.teacher
+    per_call = min(teacher.candidates_per_call, teacher.most_draws)  # the input is paid once per call
+    return sum(
+        price.estimate(asking.audio_tokens(w) / per_call, asking.text_tokens(w) / per_call, teacher.usual_output_tokens)
+        for w in wanted
+    )

@@ -77,12 +77,13 @@ class Estimate:
             if draws == most
             else (f"{draws:,} to {most:,}", f"{told_usd(usd)} to {told_usd(self.most_usd)}")
         )
+        upto = "about" if draws == most else "up to"
         dates = {part.as_of for part in self.parts if part.as_of and part.most_usd}
         if self.unpriced:
             cost = f"cost unknown, since {', '.join(self.unpriced)} has no price"
         elif dates:
             cost += f" (prices of {', '.join(sorted(dates))})"
-        return f"  {count} new draws, about {tokens:,} input tokens{about}, {cost}"
+        return f"  {count} new draws, {upto} {tokens:,} input tokens{about}, {cost}"
 
 
 def check_ceiling(estimate: Estimate, max_cost_usd: float | None) -> None:

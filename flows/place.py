@@ -31,7 +31,7 @@ class Place:
     @property
     def prices(self) -> Path:
         """Where the user's own list of prices is looked for."""
-        return self.pipelines.parent / "prices.yaml"
+        return prices_file(self.pipelines)
 
     @property
     def store(self) -> ResultStore:
@@ -122,6 +122,11 @@ def _record(verdict: Verdict, stats: dict[str, Any], took_s: float) -> Record:
 def pipelines_file(given: str | None) -> Path:
     """`--pipelines`, else MIFUSE_PIPELINES, else pipelines.yaml here."""
     return Path(given or os.environ.get("MIFUSE_PIPELINES") or "pipelines.yaml").absolute()
+
+
+def prices_file(pipelines: Path) -> Path:
+    """The user's own prices, beside pipelines.yaml."""
+    return pipelines.parent / "prices.yaml"
 
 
 def cache_folder(given: str | None, pipelines: Path) -> Path:

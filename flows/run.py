@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import urllib.request
 from dataclasses import dataclass
@@ -97,7 +98,12 @@ def confirm_cost(estimate: Estimate, options: RunOptions) -> None:
     print(estimate.told())
     if not can_ask():
         check_ceiling(estimate, options.max_cost_usd)
-    elif not options.yes and not click.confirm("Go on?"):
+        return
+    if options.yes:
+        return
+    # Polars' handler restarts a read that Ctrl-C has interrupted: the question would swallow it until Enter is pressed.
+    signal.siginterrupt(signal.SIGINT, True)
+    if not click.confirm("Go on?"):
         raise SettingsError("not agreed; nothing was spent.")
 
 

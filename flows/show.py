@@ -10,21 +10,30 @@ import polars as pl
 
 from flows.cost import estimate_costs
 from flows.freshness import Verdict
-from flows.place import Place, open_place
+from flows.place import Place, open_place, prices_file
 from flows.settings import read_pipelines
+from tasks.asking.money import price_list
 from tasks.contracts.errors import TableError
 from tasks.contracts.tables import pseudo_labels_schema
 from tasks.storage.files import replacing
 from tasks.storage.tables import read_table
+from tasks.teachers import PaidSettings
+from tasks.teachers.mc_dropout import MCDropoutSettings
 
 
 def show_check(pipelines: Path, name: str | None) -> None:
     """Raises SettingsError, or says that all is well."""
     known = read_pipelines(pipelines, only=name)
+    price_list(prices_file(pipelines))
     for each in known:
-        teachers = ", ".join(f"{key} ({teacher.kind})" for key, teacher in known[each].teachers.items())
+        teachers = ", ".join(_described(key, teacher) for key, teacher in known[each].teachers.items())
         classes, rule = ", ".join(known[each].classes), known[each].fuse.kind
         print(f"{each}: sound. Classes {classes}; teachers {teachers}; fuse {rule}.")
+
+
+def _described(name: str, teacher: PaidSettings | MCDropoutSettings) -> str:
+    hears = "" if isinstance(teacher, MCDropoutSettings) or teacher.hears == "audio" else f", a {teacher.hears}"
+    return f"{name} ({teacher.kind}{hears})"
 
 
 def show_status(name: str | None, pipelines: Path, cache: Path, *, as_json: bool, deep: bool) -> None:

@@ -149,6 +149,8 @@ def _stats(table: pl.DataFrame, outcome: Outcome, asking: Asking) -> dict[str, A
     stats: dict[str, Any] = {"calls": outcome.calls, **counts, **tokens, **costs}
     if spent.unconfirmed_usd:
         stats["lost_usd"] = round(spent.unconfirmed_usd, 6)
+    if outcome.batched:
+        stats["in_batches"] = outcome.batched
     if outcome.limited:
         stats["turned_away"] = outcome.limited
     if asking.teacher.hears != "audio":

@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
-from collections.abc import Callable, Iterable
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tasks.asking.batch_parts import parts_of
 from tasks.asking.batch_records import Asked, BatchRecord, BatchRecords
-from tasks.asking.job import Job, Outcome, Stop
+from tasks.asking.batch_watch import BatchWatch
+from tasks.asking.job import Job, Stop
 from tasks.asking.meter import Meter
-from tasks.asking.money import Allowance
-from tasks.asking.provider import (
-    Answer,
-    BatchProvider,
-    DailyQuotaError,
-    QuestionRejectedError,
-    TryAgainError,
-)
-from tasks.storage.answers import Spent, StoredAnswer
+from tasks.asking.money import Allowance, Ceiling
+from tasks.asking.provider import BatchProvider, DailyQuotaError, Question, QuestionRejectedError, TryAgainError
+from tasks.storage.answers import Spent
 
-_CANCEL_POLLS = 5  # after which a cancelled job is left to the next run
-_IN_VAIN = 10  # looks that fail in a row
-
-
-@dataclass(frozen=True)
-class BatchTimes:
-    """How long to wait for a job, and how often to look."""
-
-    deadline_s: float
-    poll_s: float
+Asks = tuple[Job, Question]
 
 
 @dataclass
@@ -42,41 +27,58 @@ class Batches:
     provider: BatchProvider
     records: BatchRecords
     model: str
-    times: BatchTimes
     allowance: Allowance
     meter: Meter
-    put: Callable[[str, StoredAnswer, Spent], None]  # stores an answer and what it took
-    charge: Callable[[Spent], None]  # what was paid for an answer that is not stored
-    stored_at: Callable[[str], str | None]  # key → when its stored answer arrived; None: there is none
-    told: Callable[[int, int, str], None] = lambda done, total, word: None  # how far a job is, in the server's word
-    outcome: Outcome = field(default_factory=Outcome)
-    taken: set[str] = field(default_factory=set)  # keys that got an answer
-    reserved: dict[str, Spent] = field(default_factory=dict)  # by name; an earlier run's jobs had that run's money
+    watch: BatchWatch
 
     async def ask(self, jobs: Iterable[Job], asked: dict[str, Asked]) -> None:
-        """Submits what no earlier job holds, then waits for all. See `outcome`; what is not answered stays open.
+        """Submits what no earlier job holds, then waits for all. See the outcome; what is not answered stays open.
 
         Args:
             jobs: One draw each.
             asked: Key → the question, for the record.
         """
+        with self._told():
+            await self._take_ended(asked)
+            held = {key for record in self._held(asked) for key in record.asked}
+            await self._submit_all((job for job in jobs if job.keys[0] not in held | self.watch.taken), asked)
+            await self.watch.wait_for(self._held(asked))
+
+    async def collect(self, asked: dict[str, Asked]) -> None:
+        """Takes what has ended, and stops the run where some of these questions are in a job that has not."""
+        with self._told():
+            await self._take_ended(asked)
+            waiting = self._held(asked)
+            for record in waiting:
+                await self.watch.take_if_ended(record)
+            if count := len({key for record in self._held(asked) for key in record.asked} & asked.keys()):
+                why = f"{count:,} of these draws wait in a batch job that an earlier run submitted"
+                go_on = "Give `batch:` back to wait for it, or run the same command when it has ended."
+                self._stop(Stop(why, "quota", go_on))
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
         try:
-            pending = [record for record in self.records.open(self.model) if await self._arrived(record)]
-            for record in pending:
-                if record.given_up:  # its answers may have come since: before their questions are put once more
-                    await self._collect(record)
-            held = {key for record in pending if not record.given_up for key in record.asked}
-            new = (job for job in jobs if job.keys[0] not in held | self.taken)
-            await self._submit_all(new, asked)
-            for record in self.records.open(self.model):
-                await self._collect(record)
+            yield
         except (TryAgainError, QuestionRejectedError, DailyQuotaError) as error:
             # Asking the same questions online now would pay for them twice.
             why = f"the server does not tell about a batch job that it was given ({error})"
-            go_on = (
-                f"Run the same command again; where the job is lost for good, take its record out of {self.records}."
-            )
-            self.outcome.stopped = self.outcome.stopped or Stop(why, "provider", go_on)
+            go_on = f"Run the same command again. Where the job is lost for good, remove its record in {self.records}."
+            self._stop(Stop(why, "provider", go_on))
+
+    def _stop(self, stop: Stop) -> None:
+        self.watch.outcome.stopped = self.watch.outcome.stopped or stop
+
+    def _held(self, asked: dict[str, Asked]) -> list[BatchRecord]:
+        """The jobs that hold some of these questions."""
+        records = self.records.open(self.model)
+        return [record for record in records if not record.given_up and record.asked.keys() & asked.keys()]
+
+    async def _take_ended(self, asked: dict[str, Asked]) -> None:
+        """A look at the jobs that this run does not wait for: given up, or of other questions."""
+        for record in [record for record in self.records.open(self.model) if await self._arrived(record)]:
+            if record.given_up or not record.asked.keys() & asked.keys():
+                await self.watch.take_if_ended(self.records.read(record.name))
 
     async def _arrived(self, record: BatchRecord) -> bool:
         """A run that was killed while it submitted does not know whether the server got the job."""
@@ -90,98 +92,61 @@ class Batches:
         return True
 
     async def _submit_all(self, jobs: Iterable[Job], asked: dict[str, Asked]) -> None:
-        for part in parts_of(jobs, self.provider, self.outcome.failed):
+        for whole in parts_of(jobs, self.provider, self.watch.outcome.failed):
+            while whole:
+                part, most, ceiling = self._affordable(whole, least=len(whole) if self.watch.reserved else 1)
+                if ceiling is None:
+                    if not await self._submit(part, most, asked):
+                        return
+                    whole = whole[len(part) :]
+                elif self.watch.reserved:  # what jobs under way do not take of their money pays for more
+                    await self.watch.wait_for([self.records.read(name) for name in self.watch.reserved])
+                    self.watch.reserved.clear()  # of jobs that were given up the money stays set aside
+                else:
+                    self._stop(Stop(f"{ceiling.told} is used up", "quota", ceiling.go_on))
+                    return
+
+    def _affordable(self, whole: list[Asks], least: int) -> tuple[list[Asks], Spent, Ceiling | None]:
+        """The first questions, as many as there is money for, and that money, set aside; else what does not allow one.
+
+        Halved, since an answer may take all the tokens that it is allowed and seldom does: a job of 1,000 questions to
+        a model that thinks sets aside some hundred times what it takes.
+        """
+        while True:
             # Only dollars: a provider counts batches apart from its limits for calls.
-            most = Spent(usd=sum(self.meter.most(job).usd for job, _ in part))
-            if (ceiling := self.allowance.reserve(most)) is not None:
-                self.outcome.stopped = Stop(f"{ceiling.told} is used up", "quota", ceiling.go_on)
-                return
-            record = self.records.write(
-                BatchRecord(
-                    name=f"mifuse-{uuid.uuid4().hex}",
-                    model=self.model,
-                    job=None,
-                    submitted_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-                    most_usd=most.usd,
-                    asked={job.keys[0]: asked[job.keys[0]] for job, _ in part},
-                )
+            most = Spent(usd=sum(self.meter.most(job).usd for job, _ in whole))
+            ceiling = self.allowance.reserve(most)
+            if ceiling is None or len(whole) <= least:
+                return whole, most, ceiling
+            whole = whole[: len(whole) // 2]
+
+    async def _submit(self, part: list[Asks], most: Spent, asked: dict[str, Asked]) -> bool:
+        record = self.records.write(
+            BatchRecord(
+                name=f"mifuse-{uuid.uuid4().hex}",
+                model=self.model,
+                job=None,
+                submitted_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                most_usd=most.usd,
+                asked={job.keys[0]: asked[job.keys[0]] for job, _ in part},
             )
-            self.reserved[record.name] = most
-            try:
-                job_id = await self.provider.submit(record.name, {job.keys[0]: q for job, q in part})
-            except (TryAgainError, DailyQuotaError, QuestionRejectedError) as error:
-                await self._not_submitted(record, error)
-                return
-            self.records.submitted(record, job_id)
+        )
+        self.watch.reserved[record.name] = most
+        try:
+            job_id = await self.provider.submit(record.name, {job.keys[0]: q for job, q in part})
+        except (TryAgainError, DailyQuotaError, QuestionRejectedError) as error:
+            await self._not_submitted(record, error)
+            return False
+        self.records.submitted(record, job_id)
+        return True
 
     async def _not_submitted(self, record: BatchRecord, error: Exception) -> None:
-        """The rest is asked online, where the same trouble has its own treatment."""
+        """The rest is asked online."""
         may_have_arrived = isinstance(error, TryAgainError) and error.may_be_paid
         if not (may_have_arrived and await self._arrived(record)):
             self.records.close(record)
-            self.allowance.settle(self.reserved.pop(record.name), Spent())
-            self.told(0, len(record.asked), f"not taken: {error}")
-
-    async def _collect(self, record: BatchRecord) -> None:
-        """Waits for the end, or cancels at the deadline; takes whatever results there are."""
-        if not await self._ended(record) and not await self._cancelled(record):
-            self.records.give_up(record)
-            return
-        assert record.job is not None
-        used = Spent()
-        async for key, result in self.provider.results(record.job):
-            if key not in record.asked:  # Anthropic's: a job that only might have been ours
-                continue
-            if isinstance(result, Answer):
-                used = used + self._keep(record, key, result)
-            elif isinstance(result, QuestionRejectedError):
-                self.outcome.failed[key] = str(result)
-        if record.name in self.reserved:
-            self.allowance.settle(self.reserved.pop(record.name), used)
-        self.outcome.spent = self.outcome.spent + used
-        self.records.close(record)
-
-    def _keep(self, record: BatchRecord, key: str, answer: Answer) -> Spent:
-        spent = Spent(usd=self.meter.usd(answer))
-        if record.is_older_than(self.stored_at(key)):
-            if not record.given_up:  # a run that was cut off while it took the results has counted it
-                return Spent()
-            self.charge(spent)  # asked online since, and that answer is the one that tables show
-            return spent
-        self.put(key, replace(self.meter.stored(answer, latency_s=0.0), **asdict(record.asked[key])), spent)
-        self.taken.add(key)
-        self.outcome.answered += 1
-        self.outcome.batched += 1
-        return spent
-
-    async def _ended(self, record: BatchRecord) -> bool:
-        in_vain = 0
-        while record.age_s() < self.times.deadline_s:
-            try:
-                assert record.job is not None
-                state = await self.provider.look(record.job)
-            except TryAgainError as error:
-                in_vain += 1
-                if in_vain == _IN_VAIN:
-                    raise
-                self.told(0, len(record.asked), str(error))
-            else:
-                in_vain = 0
-                self.told(state.done, state.total or len(record.asked), state.told)
-                if state.ended:
-                    return True
-            await asyncio.sleep(self.times.poll_s)
-        return False
-
-    async def _cancelled(self, record: BatchRecord) -> bool:
-        """What it has answered so far is paid, and taken."""
-        assert record.job is not None
-        with suppress(TryAgainError, QuestionRejectedError):
-            if record.given_up:
-                return (await self.provider.look(record.job)).ended
-            await self.provider.cancel(record.job)
-            for _ in range(_CANCEL_POLLS):
-                if (await self.provider.look(record.job)).ended:
-                    return True
-                await asyncio.sleep(self.times.poll_s)
-        return False
+            self.allowance.settle(self.watch.reserved.pop(record.name), Spent())
+            if isinstance(error, DailyQuotaError):
+                self._stop(Stop(f"the quota of batch jobs is used up ({error})", "quota"))
+                return
+            print(f"  the batch job was not taken ({error}); asking online, at the full price", flush=True)

@@ -67,6 +67,10 @@ class BatchRecords:
         records = [_read(path) for path in sorted(self._folder.glob("*.json"))]
         return sorted((r for r in records if r.model == model), key=lambda record: record.submitted_at)
 
+    def read(self, name: str) -> BatchRecord:
+        """One job, as it is recorded now."""
+        return _read(self._folder / f"{name}.json")
+
     def write(self, record: BatchRecord) -> BatchRecord:
         """On disk when this returns."""
         make_folder(self._folder)
@@ -85,6 +89,13 @@ class BatchRecords:
     def close(self, record: BatchRecord) -> None:
         """Its results have been taken, or it never arrived."""
         (self._folder / f"{record.name}.json").unlink(missing_ok=True)
+
+
+def keys_in_batches(answers: Path, model: str) -> set[str]:
+    """The questions that jobs under way hold, in a folder of stored answers."""
+    return {
+        key for record in BatchRecords(answers / "batches").open(model) if not record.given_up for key in record.asked
+    }
 
 
 def _read(path: Path) -> BatchRecord:

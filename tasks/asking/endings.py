@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from tasks.asking.job import Job, Outcome, Stop
-from tasks.asking.provider import DailyQuotaError, NotSentError, QuestionRejectedError, TryAgainError
+from tasks.asking.provider import DailyQuotaError, NoCreditError, NotSentError, QuestionRejectedError, TryAgainError
 from tasks.asking.waits import LONGEST_WAIT_S
 
 # This many questions given up in a row, with no answer between them: the provider is out.
@@ -16,13 +17,14 @@ class StoppedError(Exception):
     """The run was stopped while a question waited for its turn."""
 
 
+_NO_CREDIT = "See its credit and limits, then run the same command again."
 GIVEN_UP = (StoppedError, DailyQuotaError, QuestionRejectedError, TryAgainError)
 
 
 class Endings:
     """Keeps count, and says when it is enough: `stopped` wakes everyone who waits."""
 
-    def __init__(self, outcome: Outcome, renewed: str) -> None:
+    def __init__(self, outcome: Outcome, renewed: Callable[[], str]) -> None:
         self.stopped = asyncio.Event()
         self._outcome = outcome
         self._renewed = renewed
@@ -42,8 +44,10 @@ class Endings:
         """A question got no answer, for one of the reasons in `GIVEN_UP`."""
         why = "not asked: the run was stopped" if isinstance(error, StoppedError) else str(error)
         self._outcome.failed |= dict.fromkeys(job.keys, why)
-        if isinstance(error, DailyQuotaError):
-            self.stop(Stop(f"the daily quota is used up ({error})", "quota", self._renewed))
+        if isinstance(error, NoCreditError):
+            self.stop(Stop(f"the account has nothing left to spend ({error})", "quota", _NO_CREDIT))
+        elif isinstance(error, DailyQuotaError):
+            self.stop(Stop(f"the daily quota is used up ({error})", "quota", self._renewed()))
         elif isinstance(error, QuestionRejectedError):
             self._rejected(error)
         elif isinstance(error, TryAgainError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import diskcache
 
@@ -37,7 +37,7 @@ class Engine:
         allowance: Allowance,
         price: Price | None,
         keeper: Keeper,
-        renewed: str = "",
+        renewed: Callable[[], str] = str,
         outcome: Outcome | None = None,
     ) -> None:
         """`renewed` tells when a new day's quota begins; what happens is added to `outcome`."""
@@ -71,8 +71,8 @@ class Engine:
         return self._outcome
 
     async def _begin(self, queue: Iterator[Job]) -> None:
-        if first := next(queue, None):
-            await self._finish(first)
+        while not (self._begun.is_set() or self._stopped.is_set()) and (first := next(queue, None)):
+            await self._finish(first)  # one that cannot be put is no call
         self._begun.set()
         await self._work(queue)
 

@@ -15,6 +15,7 @@ from tasks.contracts.settings import Settings
 _USED = 0.985
 _MADE_UP_S = 0.4  # lost slots that are made up for after a busy moment; with `_USED` any minute stays within the limit
 _MINUTE_S = 60.0
+_NOW_S = 1e-6  # a clock may be too coarse to wait for less
 _SLOWER = 0.85
 _FASTER_PER_S = 0.01  # of the rate that was too fast
 _SLOWEST_PER_S = 1 / 30
@@ -64,7 +65,7 @@ class RateLimiter:
     async def take(self, tokens: float) -> float:
         """Waits until one more call of about `tokens` tokens is within the limits, or all is stopped; the time then."""
         async with self._turn:  # one waits for its slot, the others for their turn: no crowd wakes up at each slot
-            while (wait_s := self._free_at - self._now()) > 0 and not self._stopped.is_set():
+            while (wait_s := self._free_at - self._now()) > _NOW_S and not self._stopped.is_set():
                 await wait_unless(self._stopped, wait_s)
             now = self._now()
             self._free_at = max(self._free_at, now - _MADE_UP_S) + max(self._request_s(now), tokens * self._token_s)

@@ -34,6 +34,9 @@ class Meter:
     def took(self, job: Job, answers: list[Answer]) -> list[Spent]:
         """What each answer of one call took; the call itself is counted with the first."""
         self._learn(job, answers)
+        if not all(map(_is_known, answers)):  # no usage came back: a ceiling holds only if all of it is counted
+            most = self.most(job)
+            return [replace(most, unconfirmed_usd=most.usd), *[Spent()] * (len(answers) - 1)]
         return [self._of(answer, calls=1 if n == 0 else 0) for n, answer in enumerate(answers)]
 
     def _learn(self, job: Job, answers: list[Answer]) -> None:
@@ -52,10 +55,16 @@ class Meter:
         """The answer as it is kept."""
         return StoredAnswer(
             **vars(answer),
-            cost_usd=self._price.of(answer) if self._price else None,
+            cost_usd=self.usd(answer) if self._price and _is_known(answer) else None,
             latency_s=round(latency_s, 4),
             answered_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
+
+    def in_batch(self, answer: Answer, most_usd: float) -> Spent:
+        """What an answer of a batch job took: dollars alone, since a provider counts batches apart from calls."""
+        if not _is_known(answer):
+            return Spent(usd=most_usd, unconfirmed_usd=most_usd)
+        return Spent(usd=self.usd(answer))
 
     def usd(self, answer: Answer) -> float:
         """What an answer cost."""
@@ -63,3 +72,8 @@ class Meter:
 
     def _of(self, answer: Answer, calls: int) -> Spent:
         return Spent(calls, (answer.input_tokens or 0) + (answer.output_tokens or 0), self.usd(answer))
+
+
+def _is_known(answer: Answer) -> bool:
+    """Whether the provider told what it took."""
+    return answer.input_tokens is not None and answer.output_tokens is not None

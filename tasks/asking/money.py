@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from tasks.asking.provider import Answer
 from tasks.contracts.errors import SettingsError
@@ -19,10 +19,10 @@ from tasks.storage.answers import Spent
 class Price(Settings):
     """Dollars per million tokens; `batch` is what a batch job pays of it."""
 
-    audio_input: float = Field(ge=0)
-    text_input: float = Field(ge=0)
-    output: float = Field(ge=0)
-    as_of: str
+    audio_input: float = Field(ge=0, allow_inf_nan=False)
+    text_input: float = Field(ge=0, allow_inf_nan=False)
+    output: float = Field(ge=0, allow_inf_nan=False)
+    as_of: Annotated[str, BeforeValidator(str)]  # YAML reads 2026-11-01 as a date
     batch: float = Field(default=1.0, ge=0, le=1)
 
     def of(self, answer: Answer) -> float:
@@ -60,20 +60,33 @@ def price_list(own: Path | None = None) -> dict[str, Price]:
     shipped = resources.files("tasks.asking").joinpath("prices.yaml").read_text(encoding="utf-8")
     prices = _read(shipped, "prices.yaml")
     if own is not None and own.is_file():
-        prices |= _read(own.read_text(encoding="utf-8"), str(own))
+        prices |= _read(own.read_bytes(), str(own))
     return prices
 
 
-def _read(text: str, where: str) -> dict[str, Price]:
-    try:
+def _read(text: str | bytes, where: str) -> dict[str, Price]:
+    try:  # of bytes YAML says itself where they are not UTF-8
         content: Any = yaml.safe_load(text) or {}
-        return {str(model): Price(**price) for model, price in content.items()}
-    except (yaml.YAMLError, ValidationError, TypeError, AttributeError) as error:
-        told = str(error).splitlines()
-        raise SettingsError(
-            f"{where}: no list of prices ({' '.join(told[:3])}). Expected for each model: "
-            '{audio_input: 1.00, text_input: 0.30, output: 2.50, as_of: "2026-11"}, dollars per million tokens.'
-        ) from error
+    except yaml.YAMLError as error:
+        raise _wrong(where, " ".join(str(error).split())) from error
+    if not isinstance(content, dict):
+        raise _wrong(where, f"found {content!r}")
+    return {str(model): _price(price, f'{where}, model "{model}"') for model, price in content.items()}
+
+
+def _price(given: Any, where: str) -> Price:
+    try:
+        return Price.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _wrong(where, f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}") from error
+
+
+def _wrong(where: str, what: str) -> SettingsError:
+    return SettingsError(
+        f"{where}: {what}. Expected for each model: "
+        '{audio_input: 1.00, text_input: 0.30, output: 2.50, as_of: "2026-11"}, dollars per million tokens.'
+    )
 
 
 @dataclass(frozen=True)
@@ -96,11 +109,6 @@ class Allowance:
         self._usd = min(usd or [], key=lambda ceiling: ceiling.left, default=None)
         self._calls = calls
         self._tokens = tokens
-
-    @property
-    def is_bounded(self) -> bool:
-        """Whether there is any ceiling."""
-        return any((self._usd, self._calls, self._tokens))
 
     def reserve(self, most: Spent) -> Ceiling | None:
         """Sets aside the most that a call can take, or returns the ceiling that does not allow it."""

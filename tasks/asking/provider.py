@@ -109,6 +109,10 @@ class DailyQuotaError(Exception):
     """The account's quota for today is used up: waiting minutes does not help."""
 
 
+class NoCreditError(DailyQuotaError):
+    """The account's money is used up, or its own spending limit: a new day does not help either."""
+
+
 class CandidatesRefusedError(Exception):
     """The model gives one candidate per call only."""
 

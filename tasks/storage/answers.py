@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -143,7 +144,7 @@ class AnswerStore:
             content = json.dumps(vars(answer)).encode()
             if not self._cache.add(key, content):
                 old = self._cache.get(key)
-                self._cache.set(f"old:{key}:{json.loads(old)['answered_at']}", old)
+                self._cache.set(f"old:{key}:{json.loads(old)['answered_at']}:{uuid.uuid4().hex[:8]}", old)
                 self._cache.set(key, content)
             if spent is not None:
                 self._charge(model, spent)

@@ -70,9 +70,12 @@ class AnswersTable:
         return row | {"heard": self._asking.teacher.hears} | answer
 
     def _answer(self, key: str) -> Row:
-        if key not in self._read:
-            self._read[key] = self._read_stored(self._store.get(key))
-        return self._read[key]
+        if key in self._read:
+            return self._read[key]
+        row = self._read_stored(self._store.get(key))
+        if row["status"] != "failed":  # what is not there now may be stored by another run in a moment
+            self._read[key] = row
+        return row
 
     def _read_stored(self, answer: StoredAnswer | None) -> Row:
         if answer is None:

@@ -9,7 +9,7 @@ import anthropic
 import httpx2
 from pydantic import BaseModel, ValidationError
 
-from tasks.asking.provider import DailyQuotaError, QuestionRejectedError, TryAgainError
+from tasks.asking.provider import NoCreditError, QuestionRejectedError, TryAgainError
 from tasks.asking.told import told
 from tasks.asking.waits import wait_in_headers_s
 
@@ -84,7 +84,7 @@ def _read(body: Any) -> _Error:
 def _meaning(status: int, error: _Error, wait_s: float | None, key: str) -> Exception:
     text = told(f"{status} {error.type} {error.message}", key)
     if status == 402 or error.code == _SPEND_LIMIT or _NOTHING_LEFT.search(error.message):
-        return DailyQuotaError(f"{text}. Nothing is left to spend: see the account's credit and limits")
+        return NoCreditError(text)
     if status == 429:
         return TryAgainError(text, wait_s, limited=True)
     if status >= 500 or status in _BUSY:

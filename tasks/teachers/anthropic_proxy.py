@@ -83,6 +83,11 @@ class AnthropicSettings(PaidTeacherSettings):
             return "forced"
         return _THINKING.get(self.model, "as it is")
 
+    @property
+    def usual_output_tokens(self) -> int:
+        """Thoughts are a guess."""
+        return 800 if self.thinking == "forced" else 40
+
     def asked(self, classes: Sequence[str]) -> list[dict[str, Any]]:
         """See `PaidTeacher`."""
         sampling = {"max_output_tokens": self.max_output_tokens, "thinking": self.thinking}

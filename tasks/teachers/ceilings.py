@@ -27,13 +27,17 @@ class Purse:
     prices: Path | None = None
 
 
-def allowance_of(name: str, teacher: PaidTeacher, purse: Purse, price: Price | None, store: AnswerStore) -> Allowance:
+def allowance_of(
+    name: str, teacher: PaidTeacher, purse: Purse, price: Price | None, store: AnswerStore, pending_usd: float = 0.0
+) -> Allowance:
     """All ceilings of the teacher called `name`, less what they have seen already.
+
+    `pending_usd` is what batch jobs that are under way can cost.
 
     Raises:
         SettingsError: A ceiling in dollars for a model without a price.
     """
-    dollars = _dollars(name, teacher, purse, store)
+    dollars = _dollars(name, teacher, purse, store, pending_usd)
     if dollars and price is None:
         raise SettingsError(
             f"{name} ({teacher.model}): {dollars[0].told} is set, but no price is known for this model, so it could "
@@ -54,7 +58,7 @@ def _daily(setting: str, most: int | None, used: int, zone: ZoneInfo) -> Ceiling
     return Ceiling(most - used, f"{setting} of {most:,}", renewed_at(zone))
 
 
-def _dollars(name: str, teacher: PaidTeacher, purse: Purse, store: AnswerStore) -> list[Ceiling]:
+def _dollars(name: str, teacher: PaidTeacher, purse: Purse, store: AnswerStore, pending_usd: float) -> list[Ceiling]:
     ceilings = []
     if (own := teacher.max_cost_usd) is not None:
         go_on = f"Run the same command again, for as much again, or raise teachers.{name}.max_cost_usd."
@@ -64,7 +68,7 @@ def _dollars(name: str, teacher: PaidTeacher, purse: Purse, store: AnswerStore) 
         ceilings.append(Ceiling(run, f"the run's budget of ${run:g} (--max-cost-usd)", go_on))
     if (month := teacher.max_cost_usd_per_month) is not None:
         first = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        spent = store.spent(teacher.model, first).usd
+        spent = store.spent(teacher.model, first).usd + pending_usd
         told = f"this month's budget of ${month:g} ({told_usd(spent)} of it before this run)"
         go_on = f"Run the same command next month, or raise teachers.{name}.max_cost_usd_per_month."
         ceilings.append(Ceiling(month - spent, told, go_on))

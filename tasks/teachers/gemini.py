@@ -43,6 +43,11 @@ class GeminiSettings(PaidTeacherSettings):
         return self.model.startswith("gemini-2.5-flash")
 
     @property
+    def usual_output_tokens(self) -> int:
+        """Thoughts are a guess."""
+        return 40 if self.is_thinking_off else 800
+
+    @property
     def max_output_tokens(self) -> int:
         """Thoughts count as output: a model that thinks would be cut off before its answer."""
         return 1024 if self.is_thinking_off else 8192

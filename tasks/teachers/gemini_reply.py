@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
@@ -33,7 +34,9 @@ async def reached(call: Awaitable[T], key: str, timeout_s: float, *, is_paid: bo
         raise TryAgainError(f"no answer within {timeout_s:g} s", may_be_paid=is_paid and is_sent) from error
     except (httpx2.TransportError, OSError) as error:
         is_sent = not isinstance(error, httpx2.ConnectError)
-        text = told(f"{type(error).__name__}: {error}".rstrip(": "), key)
+        server = os.environ.get("GOOGLE_GEMINI_BASE_URL")
+        where = f" (GOOGLE_GEMINI_BASE_URL is {server})" if server else ""
+        text = told(f"{type(error).__name__}: {error}".rstrip(": ") + where, key)
         raise TryAgainError(text, may_be_paid=is_paid and is_sent) from error
     except ValueError as error:  # a body that is cut off or no JSON
         raise TryAgainError(f"the reply could not be read: {error}", may_be_paid=is_paid) from error

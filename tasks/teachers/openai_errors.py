@@ -10,7 +10,13 @@ from typing import Any
 import httpx2
 import openai
 
-from tasks.asking.provider import CandidatesRefusedError, DailyQuotaError, QuestionRejectedError, TryAgainError
+from tasks.asking.provider import (
+    CandidatesRefusedError,
+    DailyQuotaError,
+    NoCreditError,
+    QuestionRejectedError,
+    TryAgainError,
+)
 from tasks.asking.told import told
 from tasks.asking.waits import duration_s, wait_in_details_s, wait_in_headers_s, wait_in_text_s
 
@@ -46,7 +52,7 @@ def meaning(error: openai.APIStatusError, key: str | None, draws: int) -> Except
     said = _read(error)
     text = told(f"{said.status} {said.codes[0]} {said.words}", key)
     if said.status == 402 or _NOTHING_LEFT.intersection(said.codes):
-        return DailyQuotaError(f"{text}. Nothing is left to spend: see the account's credit and limits")
+        return NoCreditError(text)
     if said.status == 429:
         return _limited(said, text)
     if said.status >= 500 or said.status in _BUSY:

@@ -77,6 +77,11 @@ class PaidTeacherSettings(Settings):
         return self.draws.max if isinstance(self.draws, AdaptiveDraws) else self.draws
 
     @property
+    def usual_output_tokens(self) -> int:
+        """Of one answer, for estimates; models that think take many more."""
+        return 40
+
+    @property
     def hears(self) -> Heard:
         """Whether it hears the audio or reads a text about it."""
         return "audio"
@@ -103,6 +108,8 @@ class PaidTeacher(Protocol):
     def model(self) -> str: ...
     @property
     def draws(self) -> int | AdaptiveDraws: ...
+    @property
+    def usual_output_tokens(self) -> int: ...
     @property
     def least_draws(self) -> int: ...
     @property

@@ -42,12 +42,12 @@ class Rounds:
         return sorted(wanted, key=lambda want: (want.sha256, want.draw))
 
     def missing(self, clips: pl.DataFrame, stored: Callable[[str], bool]) -> tuple[list[Wanted], list[Wanted]]:
-        """Without asking: the draws that will be asked for sure, and those that may follow."""
+        """Without asking: the draws that will be asked for sure, and those that may follow: all, without a decider."""
         teacher = self.asking.teacher
         sure, possible = [], []
         first = self.asking.wanted(clips, range(teacher.least_draws))
         sure += [want for want in first if not stored(want.key)]
-        unknown = {want.sha256 for want in sure}
+        unknown = {want.sha256 for want in sure} if self.decide else set(clips["sha256"])
         for draw in range(teacher.least_draws, teacher.most_draws):
             known = ~clips["sha256"].is_in(list(unknown))
             possible += [w for w in self.asking.wanted(clips.filter(~known), [draw]) if not stored(w.key)]
@@ -60,9 +60,9 @@ class Rounds:
         return sure, possible
 
     def _open(self, clips: pl.DataFrame, draws: int) -> NDArray[np.bool_]:
-        assert isinstance(self.asking.teacher.draws, AdaptiveDraws)
-        assert self.decide is not None
         if not clips.height:
             return np.zeros(0, dtype=bool)
+        assert isinstance(self.asking.teacher.draws, AdaptiveDraws)
+        assert self.decide is not None
         probs_NKC, valid_NK = self.answered.arrays(self.asking.by_clip(clips, draws))
         return self.decide(clips["sha256"].to_list(), probs_NKC, valid_NK)

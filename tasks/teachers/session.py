@@ -13,18 +13,20 @@ from zoneinfo import ZoneInfo
 
 from filelock import FileLock, Timeout
 
-from tasks.asking.batch import Batches, BatchTimes
+from tasks.asking.batch import Batches
 from tasks.asking.batch_records import Asked, BatchRecords
+from tasks.asking.batch_watch import BatchTimes, BatchWatch
 from tasks.asking.engine import Engine
 from tasks.asking.job import Outcome
 from tasks.asking.meter import Meter
-from tasks.asking.money import price_list, told_usd
+from tasks.asking.money import Allowance, Price, price_list, told_usd
 from tasks.asking.provider import BatchProvider
 from tasks.asking.quota import renewed_at
 from tasks.contracts.progress import progress_bar
 from tasks.storage.answers import AnswerStore, Spent, StoredAnswer
 from tasks.storage.asking_locks import asking_lock
 from tasks.teachers.ceilings import Purse, allowance_of
+from tasks.teachers.paid import BatchSettings
 from tasks.teachers.prompts import prompt_id
 from tasks.teachers.questions import Questions
 from tasks.teachers.wanted import Asking, Wanted
@@ -122,9 +124,12 @@ class Session:
             def told(done: int, total: int, word: str) -> None:
                 bar.set_postfix_str(f"a job of {total:,}: {done:,} done, {word}")
 
-            self._batches.told, self._told = told, bar.update
+            self._batches.watch.told, self._told = told, bar.update
             asked = {want.key: self._question(want.key) for want in missing}
-            self._runner.run(self._batches.ask(self._questions.jobs(missing), asked))
+            if self._teacher.batch is None:
+                self._runner.run(self._batches.collect(asked))
+            else:
+                self._runner.run(self._batches.ask(self._questions.jobs(missing), asked))
 
     def _connect(self) -> None:
         """Alone, with a provider, and with what is left of all ceilings; once."""
@@ -133,7 +138,9 @@ class Session:
         teacher = self._teacher
         self._open.enter_context(_alone(self._answers, self.model))
         price = price_list(self._purse.prices).get(self.model)
-        allowance = allowance_of(self.name, teacher, self._purse, price, self._store)
+        records = BatchRecords(self._answers / "batches")
+        pending_usd = sum(record.most_usd for record in records.open(self.model))
+        allowance = allowance_of(self.name, teacher, self._purse, price, self._store, pending_usd)
         for keys, prompt in zip(self._asking.keys, teacher.prompt, strict=True):
             self._store.note_asked(keys, prompt_id(prompt))
         provider = self._open.enter_context(teacher.connect(self._asking.classes))
@@ -141,23 +148,31 @@ class Session:
         self._open.callback(lambda: self._runner.run(provider.close()))
 
         async def make() -> Engine:  # it belongs to the event loop
-            renewed = renewed_at(ZoneInfo(teacher.quota_day))
-            return Engine(provider, teacher.limits, allowance, price, self, renewed, self.outcome)
+            zone = ZoneInfo(teacher.quota_day)
+            return Engine(provider, teacher.limits, allowance, price, self, lambda: renewed_at(zone), self.outcome)
 
         self._engine = self._runner.run(make())
-        if teacher.batch is not None:
-            self._batches = Batches(
-                provider=cast(BatchProvider, provider),
-                records=BatchRecords(self._answers / "batches"),
-                model=self.model,
-                times=BatchTimes(teacher.batch.deadline_h * 3600, teacher.batch.poll_s),
-                allowance=allowance,
-                meter=Meter(price.in_batches() if price else None),
-                put=self._put,
-                charge=self.charge,
-                stored_at=self._stored_at,
-                outcome=self.outcome,
-            )
+        if teacher.batch is not None or pending_usd or records.open(self.model):
+            self._batches = self._batches_of(cast(BatchProvider, provider), records, allowance, price)
+
+    def _batches_of(
+        self, provider: BatchProvider, records: BatchRecords, allowance: Allowance, price: Price | None
+    ) -> Batches:
+        """Also where the teacher asks online now: what an earlier run submitted is paid."""
+        meter = Meter(price.in_batches() if price else None)
+        times = self._teacher.batch or BatchSettings()
+        watch = BatchWatch(
+            provider=provider,
+            records=records,
+            times=BatchTimes(times.deadline_h * 3600, times.poll_s),
+            allowance=allowance,
+            meter=meter,
+            put=self._put,
+            charge=self.charge,
+            stored_at=self._stored_at,
+            outcome=self.outcome,
+        )
+        return Batches(provider, records, self.model, allowance, meter, watch)
 
 
 @contextmanager

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tasks.asking.batch import Batches, BatchTimes
+from tasks.asking.batch import Batches
 from tasks.asking.batch_records import Asked, BatchRecord, BatchRecords
+from tasks.asking.batch_watch import BatchTimes, BatchWatch
 from tasks.asking.job import Job, Outcome
 from tasks.asking.meter import Meter
 from tasks.asking.money import Allowance, Price
@@ -78,6 +79,10 @@ class Server:
         self.cancelled.append(job)
 
 
+def asked_of(keys: Iterable[str]) -> dict[str, Asked]:
+    return {key: Asked("a" * 64, "b" * 64, 0) for key in keys}
+
+
 @dataclass
 class Runs:
     """One folder of records and one store, which outlive a run."""
@@ -100,20 +105,29 @@ class Runs:
 
     async def ask(self, *keys: str, allowance: Allowance | None = None, deadline_s: float = 86400) -> Outcome:
         """A run that wants these keys."""
-        batches = Batches(
+        batches = self.batches(allowance or Allowance(), deadline_s)
+        await batches.ask(map(job_of, keys), asked_of(keys))
+        return batches.watch.outcome
+
+    async def collect(self, *keys: str) -> Outcome:
+        """A run that wants these keys, of a teacher without `batch:`."""
+        batches = self.batches(Allowance(), 86400)
+        await batches.collect(asked_of(keys))
+        return batches.watch.outcome
+
+    def batches(self, allowance: Allowance, deadline_s: float) -> Batches:
+        watch = BatchWatch(
             provider=self.server,
             records=self.records,
-            model="a-model",
             times=BatchTimes(deadline_s, poll_s=30),
-            allowance=allowance or Allowance(),
+            allowance=allowance,
             meter=Meter(PRICE),
             put=self._put,
             charge=self.charged.append,
             stored_at=lambda key: self.stored[key].answered_at if key in self.stored else None,
             told=self._tell,
         )
-        await batches.ask(map(job_of, keys), {key: Asked("a" * 64, "b" * 64, 0) for key in keys})
-        return batches.outcome
+        return Batches(self.server, self.records, "a-model", allowance, Meter(PRICE), watch)
 
     def _tell(self, done: int, total: int, word: str) -> None:
         self.told.append(word)

@@ -167,7 +167,7 @@ class Runs:
         settings = LimitSettings(**{"requests_per_minute": None, "tokens_per_minute": None, "concurrency": 1} | limits)
 
         def make_engine() -> Engine:
-            return Engine(asked, settings, allowance, price, kept, "Tomorrow.")
+            return Engine(asked, settings, allowance, price, kept, lambda: "Tomorrow.")
 
         return Run(time, asked, make_engine, allowance, kept, draws_per_job)
 

@@ -65,20 +65,6 @@ def test_without_a_ceiling_nothing_is_refused_and_all_is_counted():
     assert allowance.used == usd(1e8)
 
 
-@pytest.mark.parametrize(
-    ("allowance", "is_bounded"),
-    [
-        (Allowance(), False),
-        (Allowance(usd=[]), False),
-        (Allowance(usd=[dollars(1)]), True),
-        (Allowance(calls=Ceiling(1, "", "")), True),
-        (Allowance(tokens=Ceiling(1, "", "")), True),
-    ],
-)
-def test_any_ceiling_bounds_a_run(allowance: Allowance, is_bounded: bool):
-    assert allowance.is_bounded == is_bounded
-
-
 def test_sums_that_reach_the_ceiling_but_for_rounding_are_let_through():
     """Ten times $0.10 is $0.9999999999999999, and three times is $0.30000000000000004."""
     allowance = Allowance(usd=[dollars(0.3)])

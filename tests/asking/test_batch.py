@@ -99,9 +99,7 @@ def test_results_of_questions_that_nobody_asked_are_left_alone(time, runs, serve
     assert list(runs.stored) == ["a"]
 
 
-@pytest.mark.parametrize(
-    "refusal", [TryAgainError("503"), DailyQuotaError("429"), QuestionRejectedError("400", for_all=True)]
-)
+@pytest.mark.parametrize("refusal", [TryAgainError("503"), QuestionRejectedError("400", for_all=True)])
 def test_where_no_job_is_taken_all_stays_open_for_calls_and_nothing_is_reserved(time, runs, server, refusal):
     server.refuses = refusal
     allowance = Allowance([Ceiling(0.01, "a budget", "")])
@@ -122,12 +120,44 @@ def test_a_job_whose_submission_was_lost_on_the_way_stays_open_for_calls(time, r
     assert (outcome.answered, outcome.stopped, runs.open) == (0, None, [])
 
 
-def test_a_job_that_would_pass_the_ceiling_is_not_submitted_and_stops_the_run(time, runs, server):
-    """Each may cost $0.002."""
+def test_a_job_holds_as_many_questions_as_there_is_money_for_and_then_the_run_stops(time, runs, server):
+    """Each may cost $0.002, and does."""
     allowance = Allowance([Ceiling(0.003, "the budget of $0.003", "Raise it.")])
     stop = time.run(runs.ask("a", "b", allowance=allowance)).stopped
     assert (stop.why, stop.kind, stop.go_on) == ("the budget of $0.003 is used up", "quota", "Raise it.")
-    assert server.jobs == {}
+    assert server.jobs == {"job-0": ["a"]}
+    assert list(runs.stored) == ["a"]
+
+
+def test_jobs_of_other_questions_are_looked_at_once_and_not_waited_for(time, runs, server):
+    server.jobs, server.looks = {"job-0": ["x"]}, [RUNNING, ENDED]
+    runs.leave(keys=("x",))
+    outcome = time.run(runs.ask("a"))
+    assert (outcome.answered, list(runs.stored)) == (1, ["a"])
+    assert [record.job for record in runs.open] == ["job-0"]
+
+
+def test_without_batches_a_job_that_has_ended_is_taken_all_the_same(time, runs, server):
+    """It is paid."""
+    server.jobs = {"job-0": ["a"]}
+    runs.leave(keys=("a",))
+    outcome = time.run(runs.collect("a", "b"))
+    assert (list(runs.stored), outcome.stopped, runs.open) == (["a"], None, [])
+
+
+def test_without_batches_what_waits_in_a_job_is_not_asked_online(time, runs, server):
+    server.jobs, server.looks = {"job-0": ["a"]}, [RUNNING]
+    runs.leave(keys=("a",))
+    stop = time.run(runs.collect("a", "b")).stopped
+    assert stop.why == "1 of these draws wait in a batch job that an earlier run submitted"
+    assert (stop.kind, "Give `batch:` back" in stop.go_on) == ("quota", True)
+
+
+def test_a_spent_quota_of_batches_stops_the_run_rather_than_asking_at_the_full_price(time, runs, server):
+    server.refuses = DailyQuotaError("429")
+    outcome = time.run(runs.ask("a"))
+    assert (outcome.stopped.why, outcome.stopped.kind) == ("the quota of batch jobs is used up (429)", "quota")
+    assert runs.open == []
 
 
 def test_what_a_job_took_counts_against_the_ceiling_and_no_more(time, runs):
@@ -161,7 +191,8 @@ def test_a_job_without_a_name_is_found_or_submitted_again(time, runs, server):
     assert list(server.jobs.values()) == [["a"], ["b"]]
 
 
-def test_an_answer_without_usage_costs_nothing_that_anyone_knows(time, runs, server):
+def test_an_answer_without_usage_counts_as_the_most_that_it_can_have_cost(time, runs, server):
     server.answers = {"a": replace(ANSWER, input_tokens=None, output_tokens=None)}
     time.run(runs.ask("a"))
-    assert runs.stored["a"].cost_usd == 0
+    assert runs.stored["a"].cost_usd is None
+    assert runs.puts == [("a", Spent(usd=0.002, unconfirmed_usd=0.002))]

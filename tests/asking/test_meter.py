@@ -80,8 +80,11 @@ def test_the_input_of_several_candidates_is_counted_once():
     assert meter.most(job(2)).tokens == 150 + 2 * 1024
 
 
-def test_an_answer_without_usage_counts_as_a_call_of_no_tokens():
-    assert Meter(PRICE).took(job(), [answer(None, None)]) == [Spent(calls=1)]
+def test_an_answer_without_usage_counts_as_the_most_that_it_can_have_taken():
+    """A ceiling holds only if all is counted; what it cost is not known, and not made up."""
+    meter, most = Meter(PRICE), Meter(PRICE).most(job())
+    assert meter.took(job(), [answer(None, None)]) == [Spent(1, most.tokens, most.usd, most.usd)]
+    assert meter.stored(answer(None, None), latency_s=1).cost_usd is None
 
 
 def test_an_answer_is_kept_with_its_usage_its_cost_and_its_time():

@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 
-from tasks.contracts.errors import CacheError, ProviderError
+from tasks.contracts.errors import CacheError, ProviderError, QuotaError
 from tests.query_lalm.asking import KEY, TEACHERS, gemini
 from tests.query_lalm.asking_alone import Asks, kill_when_its_job_is_submitted
 
@@ -86,7 +86,7 @@ def test_a_job_that_the_server_knows_nothing_of_stops_the_run_and_names_the_reco
     """Asking online instead could pay twice."""
     record = leave_a_job(serve(batch_s=3600), kind)
     other = serve()
-    told = r"the server does not tell about a batch job that it was given \(404 .*take its record out of "
+    told = r"the server does not tell about a batch job that it was given \(404 .*remove its record in "
     with pytest.raises(ProviderError, match=told + re.escape(str(workplace.answers / "batches"))) as caught:
         workplace.ask(teacher_of(kind))
     assert caught.value.exit_code == 4
@@ -103,11 +103,12 @@ def test_a_record_that_cannot_be_read_stops_the_run_before_it_asks(workplace, se
     assert (jobs_at(server, "gemini"), server.answered) == (1, 0)
 
 
-def test_a_run_without_batches_asks_online_and_leaves_the_job_to_others(workplace, serve, leave_a_job):
+def test_a_run_without_batches_does_not_pay_again_for_what_waits_in_a_job(workplace, serve, leave_a_job):
     server = serve(batch_s=3600)
     leave_a_job(server, "gemini")
-    assert workplace.ask(gemini())["answered"] == 6
-    assert server.answered == 6
+    with pytest.raises(QuotaError, match=r"6 of these draws wait in a batch job .*Give `batch:` back to wait for it"):
+        workplace.ask(gemini())
+    assert server.answered == 0
 
 
 def test_another_models_job_is_left_alone(workplace, serve, leave_a_job):

@@ -41,7 +41,7 @@ def test_with_ones_own_price_a_ceiling_can_be_kept_for_any_model(workplace, serv
     ],
 )
 def test_a_list_of_prices_that_is_none_is_refused_before_anything_is_asked(workplace, server, broken):
-    with pytest.raises(SettingsError, match=r"prices\.yaml: no list of prices .*Expected for each model: \{audio_inp"):
+    with pytest.raises(SettingsError, match=r"prices\.yaml[,:] .*Expected for each model: \{audio_inp"):
         workplace.ask(choices=with_prices(workplace, broken))
     assert server.requests == 0
 

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tasks.asking.provider import Answer, DailyQuotaError, QuestionRejectedError, TryAgainError
+from tasks.asking.provider import Answer, NoCreditError, QuestionRejectedError, TryAgainError
 from tasks.teachers.anthropic_batches import Batch, key_in, read_as, result_in
 from tasks.teachers.anthropic_provider import AnthropicProvider
 from tests.teachers.asking_claude import CLASSES, KEY, error_of, message_of, settings_of
@@ -37,7 +37,7 @@ def test_a_refusal_within_a_job_is_an_answer_that_was_paid():
         ("authentication_error", QuestionRejectedError),
         ("permission_error", QuestionRejectedError),
         ("not_found_error", QuestionRejectedError),
-        ("billing_error", DailyQuotaError),
+        ("billing_error", NoCreditError),
         ("rate_limit_error", TryAgainError),
         ("api_error", TryAgainError),
         ("timeout_error", TryAgainError),

@@ -71,7 +71,7 @@ def test_a_question_that_failed_within_a_job_says_how():
     with running_server(faults="500*1,429-daily*1@after=1") as server:
         read = results(server.url, submit(server.url))
     kinds = sorted(type(result).__name__ for result in read.values())
-    assert kinds == ["Answer", "Answer", "DailyQuotaError", "TryAgainError"]
+    assert kinds == ["Answer", "Answer", "NoCreditError", "TryAgainError"]
 
 
 def test_results_that_are_not_there_yet_are_asked_for_later():

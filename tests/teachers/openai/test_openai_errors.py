@@ -4,7 +4,13 @@ import traceback
 
 import pytest
 
-from tasks.asking.provider import CandidatesRefusedError, DailyQuotaError, QuestionRejectedError, TryAgainError
+from tasks.asking.provider import (
+    CandidatesRefusedError,
+    DailyQuotaError,
+    NoCreditError,
+    QuestionRejectedError,
+    TryAgainError,
+)
 
 KEY = "sk-made-up-0123456789wxyz"
 
@@ -24,9 +30,9 @@ def error(message: str = "no", **more: object) -> dict:
     ],
 )
 def test_an_account_without_credit_stops_the_run_whatever_wait_comes_with_it(fail_with, status, kind, code):
-    match = rf"{status} .*exceeded your current quota.*Nothing is left to spend: see the account's credit and limits"
+    match = rf"{status} .*exceeded your current quota"
     body = error("You exceeded your current quota.", type=kind, code=code)
-    fail_with(status, body, DailyQuotaError, match, {"Retry-After": "1"})
+    fail_with(status, body, NoCreditError, match, {"Retry-After": "1"})
 
 
 @pytest.mark.parametrize(
