@@ -144,7 +144,9 @@ class AnswerStore:
             content = json.dumps(vars(answer)).encode()
             if not self._cache.add(key, content):
                 old = self._cache.get(key)
-                self._cache.set(f"old:{key}:{json.loads(old)['answered_at']}:{uuid.uuid4().hex[:8]}", old)
+                name = f"old:{key}:{json.loads(old)['answered_at']}"
+                if not self._cache.add(name, old):  # a second one within a second
+                    self._cache.add(f"{name}:{uuid.uuid4().hex}", old)
                 self._cache.set(key, content)
             if spent is not None:
                 self._charge(model, spent)

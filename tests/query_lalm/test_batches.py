@@ -130,8 +130,8 @@ def test_refused_and_unreadable_answers_of_a_job_are_kept_as_those_of_calls_are(
 
 @KINDS
 def test_a_job_that_could_pass_the_ceiling_is_not_submitted(workplace, server, kind):
-    with pytest.raises(QuotaError, match=r"the run's budget of \$0\.001 .*is used up\. 0 answers arrived") as caught:
-        workplace.ask(teacher_of(kind), choices=at_half_price(workplace, max_cost_usd=0.001))
+    with pytest.raises(QuotaError, match=r"the run's budget of \$0\.0001 .*is used up\. 0 answers arrived") as caught:
+        workplace.ask(teacher_of(kind), choices=at_half_price(workplace, max_cost_usd=0.0001))
     assert caught.value.exit_code == 3
     assert (server.batch_answered, server.answered, records(workplace)) == (0, 0, [])
 
