@@ -79,8 +79,8 @@ def test_without_an_own_list_the_shipped_one_stands(tmp_path: Path, content: str
     ("content", "told"),
     [
         ("m: {audio_input: 1", "while parsing"),
-        ("m: 3", "mapping"),
-        ("- m", "items"),
+        ("m: 3", "the whole: Input should be a valid dictionary"),
+        ("- m", "found"),
         ('m: {audio_input: 1, text_input: 1, as_of: "2026-11"}', "output"),
         ('m: {audio_input: -1, text_input: 1, output: 1, as_of: "2026-11"}', "audio_input"),
         ('m: {audio: 1, audio_input: 1, text_input: 1, output: 1, as_of: "2026-11"}', "audio"),
