@@ -75,8 +75,8 @@ def test_an_answer_that_comes_too_late_is_failed_and_counted_as_paid(one_clip, s
 
 NOTHING_LEFT = {
     "gemini": r"the daily quota is used up \(429 RESOURCE_EXHAUSTED .*\)\. .* A new day's quota begins at \d{4}-",
-    "openai": r"the account has nothing left to spend \(429 insufficient_quota You exceeded .*See its credit and limits",
-    "anthropic": r"the account has nothing left to spend \(400 .*Your credit balance is too low .*See its credit and limits",
+    "openai": r"the account has nothing left to spend \(429 insufficient_quota .*See its credit and limits",
+    "anthropic": r"the account has nothing left to spend \(400 .*credit balance is too low.*See its credit and limits",
 }
 
 
