@@ -49,6 +49,7 @@ def verify(where: tuple[Path, Path]) -> None:
 )
 @click.option("--all", "every", is_flag=True, help="All stored answers.")
 @click.option("--features", is_flag=True, help="Encoder features; computed again when needed.")
+@click.option("--mc-draws", is_flag=True, help="The classifier's draws; computed again when needed.")
 @click.option("--audio", is_flag=True, help="Hashes and measurements of audio files; made again when needed.")
 @click.option("--work", is_flag=True, help="Checkpoints of unfinished work, which then starts over.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -61,6 +62,7 @@ def rm(
     statuses: tuple[str, ...],
     every: bool,
     features: bool,
+    mc_draws: bool,
     audio: bool,
     work: bool,
     yes: bool,
@@ -71,6 +73,6 @@ def rm(
     """
     from flows.cache_rm import Removal, remove_from_cache
 
-    folders = {"features": features, "audio": audio, "work": work}
+    folders = {"features": features, "mc_draws": mc_draws, "audio": audio, "work": work}
     chosen = tuple(folder for folder, is_chosen in folders.items() if is_chosen)
     remove_from_cache(where[1], Removal(answers, models, prompts, statuses, every, chosen), yes=yes)

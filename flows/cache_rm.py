@@ -20,6 +20,7 @@ from tasks.storage.folder_sizes import size_of
 
 _FREE = {
     "features": "computed again when a run needs them",
+    "mc_draws": "computed again when a run needs them",
     "audio": "files are hashed and measured again by the next run",
     "work": "unfinished work starts over",
 }
@@ -42,7 +43,9 @@ class Removal:
         if not self.answers and (chooses or self.every):
             raise SettingsError("cache rm: --model, --prompt, --status and --all are about --answers; give that too.")
         if not self.answers and not self.folders:
-            raise SettingsError("cache rm: nothing is named. Give --answers, --features, --audio, --work or several.")
+            raise SettingsError(
+                "cache rm: nothing is named. Give --answers, --features, --mc-draws, --audio, --work or several."
+            )
         if self.answers and not chooses and not self.every:
             raise SettingsError(
                 "cache rm --answers: all of them were paid for. Say which, by --model, --prompt or --status; or --all."

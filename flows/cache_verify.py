@@ -15,6 +15,7 @@ from tasks.asking.batch_records import BatchRecords
 from tasks.contracts.errors import CacheError
 from tasks.contracts.progress import progress_bar
 from tasks.storage.answers_check import CheckedAnswers, check_answers, count_entries
+from tasks.storage.feature_shards import SUFFIX, check_shards
 from tasks.storage.results_check import check_results, check_tables, result_folders
 
 _SHOWN = 20
@@ -26,6 +27,7 @@ _DO = {
     "batch jobs": "Restore the file, or move it away.",
     "audio": "`mifuse cache rm --audio`: then the next run measures all files again.",
     "features": "`mifuse cache rm --features`: then the next run that needs them computes them again.",
+    "mc_draws": "Delete those files: then the next run that needs their draws computes them again.",
     "store": "Restore the files, or remove the result's folder: then `mifuse run` makes it again.",
 }
 
@@ -57,7 +59,8 @@ def verify_cache(cache: Path) -> None:
 def _look(cache: Path) -> Found:
     problems: dict[str, list[str]] = {}
     answers, results = cache / "answers", result_folders(cache / "store")
-    audio, features = sorted((cache / "audio").rglob("*.parquet")), sorted((cache / "features").rglob("*.parquet"))
+    audio, features = sorted((cache / "audio").rglob("*.parquet")), sorted((cache / "features").rglob(f"*{SUFFIX}"))
+    draws = sorted((cache / "mc_draws").rglob("[!.]*.parquet"))
     checked = CheckedAnswers()
     if (answers / DBNAME).is_file():
         with _told_progress("answers", count_entries(answers), "entries") as told:
@@ -67,10 +70,12 @@ def _look(cache: Path) -> Found:
     with _told_progress("audio", len(audio), "tables") as told:
         problems["audio"] = check_tables(audio, None, told)
     with _told_progress("features", len(features), "tables") as told:
-        problems["features"] = check_tables(features, "sha256", told)  # the rest may be gigabytes
+        problems["features"] = check_shards(features, told)
+    with _told_progress("draws", len(draws), "tables") as told:
+        problems["mc_draws"] = check_tables(draws, None, told)
     with _told_progress("results", len(results), "results") as told:
         problems["store"] = check_results(cache / "store", results, told)
-    tables = len(audio) + len(features)
+    tables = len(audio) + len(features) + len(draws)
     looked_at = [_told_answers(checked), counted(len(results), "result"), counted(tables, "table")]
     return Found(looked_at, {area: lines for area, lines in problems.items() if lines})
 

@@ -111,15 +111,17 @@ def _decider(place: Place, teacher: PaidSettings, verdicts: list[Verdict]) -> De
     name = place.settings.classifier_name
     verdict = next(each for each in verdicts if each.node.name == teacher_node(place.settings, name))
     record = verdict.kept or place.store.record_of(verdict.node)
-    if record is None or record.settings != dict(verdict.node.settings) or _is_retrained(record, verdict):
+    if record is None or record.settings != dict(verdict.node.settings) or _is_another(record, verdict):
         return None
     shown, kept = place.shown(draws_file(name)), verdict.kept and place.store.folder(verdict.node, record.fingerprint)
     table = kept / draws_file(name) if kept else shown  # shown: of the clips that were there before
     return decider(table, place.settings.classes, least=draws.min, most=draws.max, stop=draws.stop)
 
 
-def _is_retrained(record: Record, verdict: Verdict) -> bool:
-    return record.inputs.get("classifier") != verdict.inputs.get("classifier", record.inputs.get("classifier"))
+def _is_another(record: Record, verdict: Verdict) -> bool:
+    """Whether the classifier, or the statistics that it standardises by, are known to have changed."""
+    own = {name: digest for name, digest in record.inputs.items() if name != "clips.parquet"}
+    return any(verdict.inputs.get(name, digest) != digest for name, digest in own.items())
 
 
 def _usd(asking: Asking, wanted: list[Wanted], price: Price | None) -> float | None:

@@ -7,11 +7,12 @@ from typing import Any
 
 import polars as pl
 
+from flows.classifier_input import classifier_input
 from flows.settings import PipelineSettings
+from flows.statistics_node import statistics_nodes, statistics_reads
 from tasks.contracts.errors import ClipsError
 from tasks.contracts.stages import CODE_VERSIONS, Node, Read
 from tasks.contracts.tables import p_columns
-from tasks.networks.config import check_classes, check_encoder, read_config
 from tasks.storage.clips import ClipsSettings
 from tasks.storage.file_hashes import hash_files
 from tasks.storage.files import sha256_of_file, sha256_of_json
@@ -27,6 +28,7 @@ def nodes_of(name: str, pipeline: PipelineSettings, cache: Path, *, deep: bool =
     teachers = [_teacher_node(pipeline, teacher) for teacher in order]
     return [
         _index(pipeline, cache, deep),
+        *statistics_nodes(name, pipeline),
         *teachers,
         _fuse(name, pipeline),
         _train(pipeline),
@@ -102,11 +104,12 @@ def _teacher_node(pipeline: PipelineSettings, name: str) -> Node:
     node, writes = teacher_node(pipeline, name), (draws_file(name),)
     # Settings stand under the key that they have in pipelines.yaml, so that reasons name them as a user does.
     # clip_id is not computed from, but it is printed: a renamed clip rewrites the table, at no cost.
-    reads = (_clips("clip_id", "status"),)
+    reads: tuple[Read, ...] = (_clips("clip_id", "status"),)
     if isinstance(teacher, PaidSettings):
         return _paid_node(pipeline, name, teacher)
     settings = {f"teachers.{name}": teacher.fingerprint(), "classes": pipeline.classes}
-    return Node("mc_dropout", node, settings, reads, writes, lambda: _classifier(pipeline))
+    reads += statistics_reads(pipeline)
+    return Node("mc_dropout", node, settings, reads, writes, lambda: classifier_input(pipeline))
 
 
 def _paid_node(pipeline: PipelineSettings, name: str, teacher: PaidSettings) -> Node:
@@ -118,15 +121,6 @@ def _paid_node(pipeline: PipelineSettings, name: str, teacher: PaidSettings) -> 
     if isinstance(teacher.draws, AdaptiveDraws):
         reads += (_draws(pipeline, pipeline.classifier_name),)
     return Node("query_lalm", f"query_lalm.{name}", {f"teachers.{name}": settings}, reads, (draws_file(name),))
-
-
-def _classifier(pipeline: PipelineSettings) -> dict[str, str]:
-    folder = pipeline.classifier.path
-    config = read_config(folder)
-    check_classes(config, pipeline.classes, folder)
-    check_encoder(config, folder)
-    weights = sha256_of_file(folder / "model.safetensors")
-    return {"classifier": sha256_of_json([weights, config.model_dump(mode="json", exclude={"encoder"})])}
 
 
 def _fuse(name: str, pipeline: PipelineSettings) -> Node:
@@ -141,13 +135,16 @@ def _fuse(name: str, pipeline: PipelineSettings) -> Node:
 
 def _train(pipeline: PipelineSettings) -> Node:
     settings: dict[str, Any] = {"student": pipeline.student.fingerprint(), "classes": pipeline.classes}
-    reads = [Read("fuse_labels", "pseudo_labels.parquet", ("sha256", *p_columns(pipeline.classes)))]
+    labels = Read("fuse_labels", "pseudo_labels.parquet", ("sha256", *p_columns(pipeline.classes)))
+    reads = [labels, *statistics_reads(pipeline)]  # the student starts with the teacher's statistics
     if pipeline.student.teacher_refresh != "never":
         # The fusion is repeated with the moving teacher, so the rule and the draws are inputs too.
         settings |= {"fuse": pipeline.fuse.fingerprint(), "teachers": list(pipeline.teachers)}
         settings |= {f"teachers.{pipeline.classifier_name}": {"draws": pipeline.classifier.draws}}
         reads += [_draws(pipeline, teacher) for teacher in pipeline.teachers]
-    return Node("train_student", "train_student", settings, tuple(reads), ("student",), lambda: _classifier(pipeline))
+    return Node(
+        "train_student", "train_student", settings, tuple(reads), ("student",), lambda: classifier_input(pipeline)
+    )
 
 
 def _evaluate(name: str, pipeline: PipelineSettings) -> Node:

@@ -29,6 +29,7 @@ def evaluate_student(pipeline: str, pipelines: str, cache: str) -> dict[str, Any
             labels=settings.clips.labels,
             settings=settings.fingerprint(),
             costs=_costs(place),
+            standardise=settings.classifier.standardise,
         )
         return stage.evaluate_student(
             pipeline, settings.classes, list(settings.teachers), settings.classifier_name, of, out

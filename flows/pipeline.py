@@ -17,12 +17,14 @@ from flows.mc_dropout import mc_dropout
 from flows.place import open_place
 from flows.query_lalm import query_lalm
 from flows.steps import Steps, tell_done, tell_kept
+from flows.target_statistics import target_statistics
 from flows.train_student import train_student
 
 FLOWS: dict[str, Callable[..., dict[str, Any]]] = {
     "index_clips": index_clips,
-    "query_lalm": query_lalm,
+    "target_statistics": target_statistics,
     "mc_dropout": mc_dropout,
+    "query_lalm": query_lalm,
     "fuse_labels": fuse_labels,
     "train_student": train_student,
     "evaluate_student": evaluate_student,
@@ -59,6 +61,8 @@ def run_pipeline(
         options: dict[str, Any] = {"teacher": node.name.partition(".")[2]} if "." in node.name else {}
         if node.stage == "query_lalm":
             options |= {"max_cost_usd": max_cost_usd, "retry": retry, "reparse": reparse}
+        if node.stage == "target_statistics":
+            options["force"] = node.stage in steps.forced  # else what it wrote last is kept while it holds
         stats = FLOWS[node.stage](**where, **options)
         if max_cost_usd is not None:  # the ceiling is the run's, not each teacher's
             max_cost_usd = max(0.0, max_cost_usd - stats.get("paid_usd", 0.0))

@@ -13,6 +13,7 @@ from typing import Any
 from flows.dag import draws_file, nodes_of
 from flows.freshness import Verdict, examine
 from flows.settings import PipelineSettings, read_pipelines
+from flows.statistics_node import statistics_file
 from tasks.contracts.errors import SettingsError
 from tasks.contracts.stages import Node
 from tasks.storage.files import make_folder
@@ -52,6 +53,11 @@ class Place:
     def draws(self) -> dict[str, Path]:
         """Each teacher's table of draws, in the order of the teachers."""
         return {teacher: self.shown(draws_file(teacher)) for teacher in self.settings.teachers}
+
+    def statistics(self) -> Path | None:
+        """The target's statistics; None where the classifier keeps its source's."""
+        is_target = self.settings.classifier.standardise == "target"
+        return self.shown(statistics_file(self.settings.classifier_name)) if is_target else None
 
     def examine(self, *, deep: bool = False) -> list[Verdict]:
         """Fresh or stale, and why, for all nodes; `deep` hashes files again whose size and time did not change."""

@@ -13,19 +13,18 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from flows.mistakes import mistakes_in
 from tasks.contracts.errors import SettingsError
 from tasks.contracts.settings import LocalPath, Name, Settings
-from tasks.encoders import EncoderSettings
-from tasks.encoders.logmel import LogMelSettings
 from tasks.fusion import Rule
 from tasks.fusion.mutual_information import MutualInformationRule
 from tasks.fusion.single import SingleRule
 from tasks.storage.clips import ClipsSettings
 from tasks.students import StudentSettings
+from tasks.students.source_settings import SourceSettings
 from tasks.teachers import PaidSettings, TeacherSettings
-from tasks.teachers.mc_dropout import MCDropoutSettings
+from tasks.teachers.mc_dropout import MCDropoutSettings, mistakes_in_dropout
 from tasks.teachers.paid_mistakes import mistakes_in_asking
 
 # Folders of the cache that all pipelines share; a pipeline's own folder stands beside them.
-SHARED_FOLDERS = ("answers", "audio", "features", "store", "work")
+SHARED_FOLDERS = ("answers", "audio", "features", "mc_draws", "store", "work")
 
 # Rows of metrics.json that are no teachers' names.
 _OTHER_ROWS = ("source", "fused", "student", "oracle")
@@ -35,14 +34,6 @@ def _distinct(classes: list[str]) -> list[str]:
     if len(set(classes)) != len(classes):
         raise ValueError("each class must be named once")
     return classes
-
-
-class SourceSettings(Settings):
-    """`source:` labelled audio that `mifuse train-source` turns into the classifier."""
-
-    clips: ClipsSettings
-    encoder: EncoderSettings = LogMelSettings()
-    seed: int = Field(default=0, ge=0)
 
 
 class EvaluateSettings(Settings):
@@ -87,6 +78,8 @@ class PipelineSettings(Settings):
             yield f"teachers.{name}.draws: fuse.kind {self.fuse.kind} needs at least {self.fuse.min_draws}, got {least}"
         if isinstance(teacher, PaidSettings):
             yield from mistakes_in_asking(name, teacher, self.classes)
+        else:
+            yield from mistakes_in_dropout(name, teacher, self.source.encoder if self.source else None)
 
     @property
     def paid(self) -> dict[str, PaidSettings]:

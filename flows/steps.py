@@ -44,12 +44,23 @@ class Steps:
 
     def chosen(self, nodes: list[Node]) -> list[Node]:
         """The nodes that the run may touch, in the order of the DAG."""
+        self._check_are_there({node.stage for node in nodes})
         order = list(CODE_VERSIONS)
         first = order.index(self.start_from) if self.start_from else 0
         chosen = [n for n in nodes if order.index(n.stage) >= first and self.only in (None, n.stage)]
         if left_out := set(self.forced) - {node.stage for node in chosen}:
             raise SettingsError(f"{', '.join(sorted(left_out))}: forced, but left out by --only or --from.")
         return chosen
+
+    def _check_are_there(self, stages: set[str]) -> None:
+        """A pipeline may lack target_statistics, and query_lalm."""
+        for name in (self.only, *self.force):
+            if name is not None and name not in stages:
+                raise SettingsError(
+                    f"{name}: this pipeline has no such stage. Its stages are "
+                    f"{', '.join(stage for stage in CODE_VERSIONS if stage in stages)}. (target_statistics is there "
+                    "where the classifier has `standardise: target`, query_lalm where a teacher is asked for money.)"
+                )
 
 
 def tell_done(node: Node, stats: dict[str, Any], place: Place) -> None:

@@ -27,6 +27,7 @@ def train_student(pipeline: str, pipelines: str, cache: str) -> dict[str, Any]:
             folder=settings.clips.folder,
             draws=place.draws(),
             features=place.shared("features"),
+            statistics=place.statistics(),
             work=checkpoints,
             out=out / "student",
         )

@@ -39,6 +39,7 @@ class Evaluated:
         gold: A table of clip_id and label that overrides the manifest's labels.
         labels: Its labels → classes, as for the manifest's.
         costs: What the paid teachers' stages counted.
+        standardise: By whose statistics the classifier teacher's features are standardised, `source` or `target`.
     """
 
     clips: Path
@@ -51,6 +52,7 @@ class Evaluated:
     labels: dict[str, str]
     settings: dict[str, Any]
     costs: dict[str, Any]
+    standardise: str = "source"
 
 
 # NO_CACHE: freshness is decided by our stage records.
@@ -82,9 +84,7 @@ def evaluate_student(
         )
     metrics = _metrics(gold, labels, predictions, classes, teachers, classifier)
     summary = summarise(labels, predictions, teachers, classes)
-    for teacher in text_proxies(labels, teachers):
-        for rows in filter(None, (metrics, summary["systems"])):
-            rows[teacher]["heard"] = "text proxy"
+    _mark(metrics, summary["systems"], text_proxies(labels, teachers), classifier, of.standardise)
     write_json(out / "metrics.json", metrics or {"summary": summary})
     data = ReportData(
         pipeline=pipeline,
@@ -103,6 +103,18 @@ def evaluate_student(
     (out / "report.html").write_text(render_report(data), encoding="utf-8")
     # A gold label that is none of the pipeline's classes says nothing of systems that know only these.
     return {"clips": predictions.height, "with_gold": gold.height, "gold_of_other_classes": given.height - gold.height}
+
+
+def _mark(
+    metrics: dict[str, Any] | None, systems: dict[str, Any], proxies: list[str], classifier: str, standardise: str
+) -> None:
+    """Says at the rows of teachers what their scores do not: see `marked_title`."""
+    for teacher in proxies:
+        for rows in filter(None, (metrics, systems)):
+            rows[teacher]["heard"] = "text proxy"
+    if standardise == "target":
+        for row in filter(None, ((metrics or {}).get("source"), systems[classifier])):
+            row["standardise"] = "target"
 
 
 def _versions(draws: dict[str, Path]) -> dict[str, str]:

@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.contracts.tables import DRAW_STATUS, HEARD, draws_schema, p_columns
-from tasks.encoders.features import AudioFile, features_of
+from tasks.encoders.features import AudioFile
+from tasks.encoders.shards import read_shard
+from tasks.encoders.worker import ShardDone, WorkerSettings, device_of_worker, set_torch_threads, shard_done
+from tasks.networks.config import read_config
 from tasks.storage.clips import each_audio_once, read_usable_clips
+from tasks.storage.mc_draws import DrawStore
 from tasks.storage.tables import write_table
-from tasks.teachers.mc_dropout import MCDropoutSettings, draw_by_dropout
+from tasks.teachers.mc_dropout import MCDropoutSettings, check_dropout, told_version
+from tasks.teachers.shards import DrawJob, FeatureJob, draw_by_head, draw_job
 
 
-# NO_CACHE: features are kept clip by clip; freshness is decided by our stage records.
+# NO_CACHE: draws are kept clip by clip; freshness is decided by our stage records.
 @task(name="mc_dropout", cache_policy=NO_CACHE)
 def mc_dropout(
-    teacher: MCDropoutSettings, classes: list[str], clips_table: Path, folder: Path, features: Path, out: Path
+    teacher: MCDropoutSettings,
+    classes: list[str],
+    clips_table: Path,
+    folder: Path,
+    features: Path,
+    mc_draws: Path,
+    out: Path,
+    statistics: Path | None = None,
 ) -> dict[str, Any]:
-    """The encoder runs once over each clip that has no stored features; the head then runs K times over all.
+    """The table of all draws; with `dropout: head` after making those that are not kept yet.
+
+    With `dropout: all` they have been made by `compute_shard` before, and so have features that many workers compute.
 
     Args:
         teacher: The classifier's folder, draws, seed, device.
@@ -30,29 +46,61 @@ def mc_dropout(
         clips_table: `clips.parquet`.
         folder: What its paths are relative to.
         features: The folder of stored features, shared by all pipelines.
+        mc_draws: The folder of kept draws, shared by all pipelines.
         out: `draws/<teacher>.parquet`.
+        statistics: The target's, for `standardise: target`.
     """
-    import torch
-
-    from tasks.networks.folder import load_classifier
-
     clips = read_usable_clips(clips_table)
-    head, config = load_classifier(teacher.path)
-    once = each_audio_once(clips)
-    files = [AudioFile(s, folder / p, d) for s, p, d in once.select("sha256", "path", "duration_s").iter_rows()]
-    features_NLD = features_of(
-        files, config.encoder, features, batch_seconds=teacher.batch_seconds, device=teacher.device
-    )
-    sha256s = once["sha256"].to_list()
-    probs_NKC = draw_by_dropout(head, torch.from_numpy(features_NLD), sha256s, teacher.draws, teacher.seed)
+    files = files_of(clips, folder)
+    config = read_config(teacher.path, teacher.labels, teacher.dropout_rate)
+    check_dropout(teacher, config)
+    job = draw_job(teacher, config, statistics, mc_draws)
+    computed = 0 if teacher.makes_encoder_passes else draw_by_head(job, config, files, features)
+    sha256s = [file.sha256 for file in files]
+    probs_NKC = DrawStore(job.kept).read(sha256s, teacher.draws)
     probs_NKC = probs_NKC[..., [config.classes.index(name) for name in classes]]
-    table = _table(clips, sha256s, probs_NKC, classes, version=f"{config.encoder.kind} head")
+    table = _table(clips, sha256s, probs_NKC, classes, told_version(config))
     write_table(out, table, draws_schema(classes))
-    return {"clips": len(files), "draws": int(probs_NKC.shape[0] * probs_NKC.shape[1])}
+    return {"clips": len(files), "draws": len(files) * teacher.draws, "computed": computed}
+
+
+@task(name="mc_dropout_shard", cache_policy=NO_CACHE)
+def compute_shard(job: FeatureJob | DrawJob, plan: Path, number: int, worker: WorkerSettings) -> ShardDone:
+    """One shard of the encoder's work. Only paths and settings travel to the worker.
+
+    Args:
+        job: Features or draws, and where they are kept.
+        plan: What `tasks.encoders.shards.plan_shards` wrote.
+        number: Of the shard.
+        worker: Device and threads.
+    """
+    set_torch_threads(worker)
+    batches = read_shard(plan, number)
+    job.compute(batches, device_of_worker(worker, _dask_worker()))
+    return shard_done(batches)
+
+
+def files_of(clips: pl.DataFrame, folder: Path) -> list[AudioFile]:
+    """Each recording once, in order of sha256."""
+    rows = each_audio_once(clips).select("sha256", "path", "duration_s").iter_rows()
+    return [AudioFile(sha256, folder / path, duration_s) for sha256, path, duration_s in rows]
+
+
+def _dask_worker() -> int | None:
+    """The number of the worker that this runs in, in a Dask cluster on this machine; None anywhere else."""
+    if "distributed" not in sys.modules:  # a Dask worker has imported it
+        return None
+    from distributed import get_worker
+
+    try:
+        name = get_worker().name
+    except ValueError:  # imported, but not a worker
+        return None
+    return name if isinstance(name, int) else None
 
 
 def _table(
-    clips: pl.DataFrame, sha256s: list[str], probs_NKC: np.ndarray[Any, Any], classes: list[str], version: str
+    clips: pl.DataFrame, sha256s: list[str], probs_NKC: NDArray[np.float64], classes: list[str], version: str
 ) -> pl.DataFrame:
     n, k, c = probs_NKC.shape
     draws = pl.DataFrame({"sha256": np.repeat(sha256s, k), "draw": np.tile(np.arange(k), n)}).with_columns(

@@ -14,7 +14,7 @@ from prefect.cache_policies import NO_CACHE
 from tasks.contracts.errors import TrainingError
 from tasks.contracts.progress import progress_bar
 from tasks.contracts.tables import p_columns
-from tasks.encoders.features import AudioFile, features_of
+from tasks.encoders.features import AudioFile
 from tasks.fusion import Rule
 from tasks.storage.clips import each_audio_once
 from tasks.storage.draws import read_draws
@@ -39,6 +39,7 @@ def train_student(
     features: Path,
     work: Path,
     out: Path,
+    statistics: Path | None = None,
 ) -> dict[str, Any]:
     """Trains from the classifier on the fused labels; goes on from a checkpoint where a run was cut off.
 
@@ -53,11 +54,15 @@ def train_student(
         features: The folder of stored features.
         work: For the checkpoint.
         out: `student/`.
+        statistics: The target's, in the place of the classifier's own; the student carries them in its weights.
     """
-    from tasks.networks.folder import load_classifier, save_classifier
+    from tasks.networks.folder import load_classifier, own_encoder, save_classifier
+    from tasks.networks.statistics import read_statistics
     from tasks.students.checkpoints import read_checkpoint, write_checkpoint
 
-    head, config = load_classifier(classifier.path)
+    head, config = load_classifier(classifier.path, classifier.labels, classifier.dropout_rate)
+    if statistics is not None:
+        head.standardise_by(read_statistics(statistics))
     data, rows = _training_data(config, classifier, pseudo_labels, folder, features)
     if student.teacher_refresh != "never":
         data = _with_draws(data, rule, draws, classifier_name, rows["sha256"].to_list(), config.classes)
@@ -67,7 +72,7 @@ def train_student(
         trained = student.train(
             head, data, config.classes, resume, keep=lambda point: write_checkpoint(work, point), report=bar.update
         )
-    save_classifier(out, trained.head, config)
+    save_classifier(out, trained.head, config, own_encoder(classifier.path, config))
     pl.DataFrame(trained.curves).write_parquet(out / "curves.parquet")
     last = trained.curves[-1]
     return {"clips": len(data), "steps": student.steps, "loss": round(last["loss"], 4)}
@@ -79,6 +84,7 @@ def _training_data(
     """Everything in the order of sha256 and in the classifier's order of classes, so that names do not matter."""
     import torch
 
+    from tasks.networks.heard import features_for
     from tasks.students.base import TrainingData
 
     columns = ["sha256", "path", "duration_s", *p_columns(config.classes)]
@@ -87,12 +93,10 @@ def _training_data(
     if rows.height < 2:
         raise TrainingError(f"{rows.height} clips have a pseudo-label; training needs at least 2.")
     files = [AudioFile(s, folder / p, d) for s, p, d in rows.select("sha256", "path", "duration_s").iter_rows()]
-    features_NLD = features_of(
-        files, config.encoder, features, batch_seconds=classifier.batch_seconds, device=classifier.device
-    )
+    found = features_for(config, files, features, batch_seconds=classifier.batch_seconds, device=classifier.device)
     labels_NC = rows.select(p_columns(config.classes)).to_numpy().astype(np.float32)
     data = TrainingData(
-        features_NLD=torch.from_numpy(features_NLD),
+        features=found,
         labels_NC=torch.from_numpy(labels_NC),
         draws=[],
         rule=None,

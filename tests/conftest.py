@@ -113,11 +113,20 @@ class SmallRun:
         clips = ClipsSettings(folder=self.folder, manifest=self.folder / "manifest.csv")
         index_clips.fn(clips, self.root / "hashes.parquet", self.root / "facts.parquet", self.clips)
 
+    def estimate(self, out: Path, **changed: Any) -> dict[str, Any]:
+        """The target's statistics, for the first time unless told otherwise."""
+        from tasks.target_statistics import target_statistics
+
+        given: dict[str, Any] = {"clips_table": self.clips, "folder": self.folder, "features": self.features}
+        given |= {"teacher": self.teacher, "classifier": "the first", "frozen": None, "force": False}
+        return target_statistics.fn(out=out, **given | changed)
+
     def draw(self, **changed: Any) -> dict[str, Any]:
         from tasks.mc_dropout import mc_dropout
 
         given = {"teacher": self.teacher, "classes": self.classes, "clips_table": self.clips, "folder": self.folder}
-        return mc_dropout.fn(**given | {"features": self.features, "out": self.draws["classifier"]} | changed)
+        given |= {"features": self.features, "mc_draws": self.root / "mc_draws", "out": self.draws["classifier"]}
+        return mc_dropout.fn(**given | changed)
 
     def ask(self, refused: Collection[str] = (), once: Collection[str] = ()) -> None:
         """Writes five answers per clip that depend on the audio's content alone, as a paid teacher's do."""
@@ -175,19 +184,24 @@ def small_classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from tasks.encoders.features import AudioFile, features_of
     from tasks.networks.folder import save_classifier
-    from tasks.students.source import LabelledClips, train_source_classifier
+    from tasks.students.source import train_source_classifier
+    from tasks.students.source_clips import LabelledClips
+    from tasks.students.source_settings import SourceTraining
+    from tasks.students.source_work import work_in
 
     root = tmp_path_factory.mktemp("source")
     rows = pl.read_csv(make_corpus(root, "source", clips_per_class=4))
     files = [AudioFile(sha256_of_file(root / path), root / path, 2.0) for path in rows["path"]]
-    features_NLD = torch.from_numpy(features_of(files, LogMelSettings(), root / "features"))
+    features = features_of(files, LogMelSettings(), root / "features")
     labels_N = torch.tensor([CLASSES.index(label) for label in rows["label"]])
-    encoder, dim = LogMelSettings(), features_NLD.shape[2]
+    encoder = LogMelSettings()
     config = ClassifierConfig(
-        classes=CLASSES, encoder=encoder, encoder_identity=encoder.identity(), n_layers=1, dim=dim, hidden=16
+        classes=CLASSES, encoder=encoder, encoder_identity=encoder.identity(), n_layers=1, dim=features.dim, hidden=16
     )
-    head = train_source_classifier(LabelledClips(features_NLD, labels_N, rows["speaker"].to_list()), config, 0)
-    save_classifier(root / "classifier", head, config)
+    clips = LabelledClips(features, labels_N, rows["speaker"].to_list())
+    with work_in(root / "work", epochs=60) as work:
+        made = train_source_classifier(clips, config, SourceTraining(), work)
+    save_classifier(root / "classifier", made.head, config)
     return root / "classifier"
 
 

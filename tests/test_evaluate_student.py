@@ -88,6 +88,13 @@ def test_all_systems_are_scored_over_the_same_clips(written: Written) -> None:
             assert 0 <= scores[name] <= 1
 
 
+def test_a_source_row_with_the_targets_statistics_says_so(trained: Evaluated, written: Written, tmp_path: Path) -> None:
+    marked = evaluate(replace(trained, standardise="target"), tmp_path)
+    assert marked.metrics["source"] == written.metrics["source"] | {"standardise": "target"}
+    assert "source classifier (target statistics)" in (tmp_path / "report.html").read_text()
+    assert "target statistics" not in (written.folder / "report.html").read_text()
+
+
 def test_the_students_scores_are_those_of_its_predictions(trained: Evaluated, written: Written) -> None:
     labels = written.predictions.select("clip_id", pl.col("label").cast(pl.String))
     gold, named, scores = gold_of(trained), dict(labels.iter_rows()), written.metrics["student"]

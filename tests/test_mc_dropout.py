@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-import torch
 
 from tasks.contracts.errors import CheckpointError, ClipsError, TableError
 from tasks.contracts.tables import draws_schema, p_columns
@@ -52,14 +51,62 @@ def test_the_numbers_are_the_teachers_for_the_clips_audio(small_run: SmallRun) -
     clips = pl.read_parquet(small_run.clips).sort("sha256")
     files = [AudioFile(s, small_run.folder / p, 1.0) for s, p in clips.select("sha256", "path").iter_rows()]
     head, _ = load_classifier(small_run.teacher.path)
-    features_NLD = torch.from_numpy(features_of(files, LogMelSettings(), small_run.features))
-    expected_NKC = draw_by_dropout(head, features_NLD, clips["sha256"].to_list(), draws=8, seed=0)
+    features = features_of(files, LogMelSettings(), small_run.features)
+    expected_NKC = draw_by_dropout(head, features, clips["sha256"].to_list(), draws=8, seed=0)
     found = by_audio(small_run).select(p_columns(small_run.classes)).to_numpy()
     np.testing.assert_allclose(found, expected_NKC.reshape(-1, 4), atol=1e-6)
 
 
 def test_it_counts_clips_and_draws(small_run: SmallRun, tmp_path: Path) -> None:
-    assert small_run.draw(out=tmp_path / "c.parquet") == {"clips": 16, "draws": 128}
+    assert small_run.draw(out=tmp_path / "c.parquet") == {"clips": 16, "draws": 128, "computed": 0}
+
+
+def test_a_first_run_computes_all_draws_and_a_second_none(small_run: SmallRun, tmp_path: Path) -> None:
+    given = {"mc_draws": tmp_path / "mc_draws", "out": tmp_path / "c.parquet"}
+    assert [small_run.draw(**given)["computed"] for _ in range(2)] == [128, 0]
+    assert (tmp_path / "c.parquet").read_bytes() == small_run.draws["classifier"].read_bytes()
+
+
+def test_more_draws_cost_what_is_added_and_fewer_cost_nothing(small_run: SmallRun, tmp_path: Path) -> None:
+    ten, three = (MCDropoutSettings(path=small_run.teacher.path, draws=draws) for draws in (10, 3))
+    assert small_run.draw(teacher=ten, out=tmp_path / "10.parquet") == {"clips": 16, "draws": 160, "computed": 32}
+    more = by_audio(small_run, tmp_path / "10.parquet")
+    assert more.filter(pl.col("draw") < 8).equals(by_audio(small_run))
+    assert small_run.draw(teacher=three, out=tmp_path / "3.parquet")["computed"] == 0
+    assert by_audio(small_run, tmp_path / "3.parquet").equals(more.filter(pl.col("draw") < 3))
+
+
+def test_a_new_clip_costs_its_own_draws(small_run: SmallRun, tmp_path: Path) -> None:
+    fewer = pl.read_parquet(small_run.clips).filter(pl.col("clip_id") != "sad-0")
+    fewer.write_parquet(tmp_path / "clips.parquet")
+    given = {"mc_draws": tmp_path / "mc_draws", "out": tmp_path / "c.parquet"}
+    assert small_run.draw(**given, clips_table=tmp_path / "clips.parquet")["computed"] == 120
+    assert small_run.draw(**given)["computed"] == 8
+    assert_same_numbers(by_audio(small_run, tmp_path / "c.parquet"), by_audio(small_run))
+
+
+def test_a_retrained_classifier_has_draws_of_its_own(
+    small_run: SmallRun, reordered_classifier: Path, tmp_path: Path
+) -> None:
+    """The same folder with other weights: earlier rows are not taken for its own."""
+    folder = shutil.copytree(small_run.teacher.path, tmp_path / "classifier")
+    teacher = MCDropoutSettings(path=folder)
+    given = {"teacher": teacher, "mc_draws": tmp_path / "mc_draws", "out": tmp_path / "c.parquet"}
+    assert [small_run.draw(**given)["computed"] for _ in range(2)] == [128, 0]
+    shutil.copy(reordered_classifier / "model.safetensors", folder)
+    assert small_run.draw(**given)["computed"] == 128
+
+
+def test_a_moved_classifier_keeps_its_draws(small_run: SmallRun, tmp_path: Path) -> None:
+    folder = shutil.copytree(small_run.teacher.path, tmp_path / "elsewhere")
+    assert small_run.draw(teacher=MCDropoutSettings(path=folder), out=tmp_path / "c.parquet")["computed"] == 0
+    assert (tmp_path / "c.parquet").read_bytes() == small_run.draws["classifier"].read_bytes()
+
+
+def test_all_dropouts_are_refused_where_the_encoder_has_none(small_run: SmallRun, tmp_path: Path) -> None:
+    teacher = MCDropoutSettings(path=small_run.teacher.path, dropout="all")
+    with pytest.raises(CheckpointError, match="its encoder is logmel, which computes statistics and has no dropout"):
+        small_run.draw(teacher=teacher, out=tmp_path / "c.parquet")
 
 
 def test_a_repeated_run_writes_the_same_bytes_without_the_audio(small_run: SmallRun, tmp_path: Path) -> None:
@@ -104,7 +151,7 @@ def test_the_same_recording_under_two_names_is_computed_once_and_written_twice(
     first, again = (table.filter(clip_id=name).drop("clip_id") for name in ("sad-0", "again"))
     assert first.height == 8
     assert first.equals(again)
-    assert run.draw() == {"clips": 16, "draws": 128}
+    assert run.draw()["draws"] == 128
 
 
 def test_columns_are_the_pipelines_whatever_the_classifiers_order(

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from tasks.contracts.errors import CheckpointError, DrawsError, TrainingError
+from tasks.encoders.base import Frames
 from tasks.fusion.single import SingleRule
 from tasks.maths.threads import one_thread
 from tasks.networks.folder import load_classifier
@@ -104,9 +105,9 @@ def test_a_classifier_with_its_classes_in_another_order_teaches_the_same(
     (first, classes), (other, turned) = (
         (head, config.classes) for head, config in (load_classifier(tmp_path / x / "student") for x in "ab")
     )
-    features_NLD = 10 * torch.randn(5, 1, first.to_hidden.in_features)
+    heard = Frames.of_means(10 * torch.randn(5, 1, first.to_hidden.in_features))
     with torch.no_grad():
-        expected_NC, found_NC = first(features_NLD).softmax(dim=-1), other(features_NLD).softmax(dim=-1)
+        expected_NC, found_NC = first(heard).softmax(dim=-1), other(heard).softmax(dim=-1)
     assert turned != classes
     torch.testing.assert_close(found_NC[:, [turned.index(name) for name in classes]], expected_NC, atol=1e-3, rtol=0)
 

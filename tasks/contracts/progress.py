@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 from tqdm import tqdm
 
 _LOG_EVERY_S = 20.0
+_Bar = TypeVar("_Bar", bound=tqdm)
 
 
 class _Lines:
@@ -24,10 +25,32 @@ class _Lines:
         self._stream.flush()
 
 
+class AudioBar(tqdm):
+    """Counts clips, and says how many hours of audio a second that is."""
+
+    _audio_s = 0.0
+
+    def heard(self, clips: int, audio_s: float) -> None:
+        """So many clips more, of so many seconds together."""
+        self._audio_s += audio_s
+        passed_s = max(self.format_dict["elapsed"], 1e-3)
+        self.set_postfix_str(f"{self._audio_s / 3600 / passed_s:.3g} audio h/s", refresh=False)
+        self.update(clips)
+
+
 def progress_bar(description: str, total: int, unit: str) -> tqdm:
     """A bar on standard error. A log file gets a new state every 20 s instead of a moving line."""
+    return _bar(tqdm, description, total, unit)
+
+
+def audio_progress_bar(description: str, total: int) -> AudioBar:
+    """The same over `total` clips, in clips and audio hours per second."""
+    return _bar(AudioBar, description, total, "clips")
+
+
+def _bar(kind: type[_Bar], description: str, total: int, unit: str) -> _Bar:
     on_terminal = sys.stderr.isatty()
-    return tqdm(
+    return kind(
         desc=f"  {description}",
         total=total,
         unit=f" {unit}",

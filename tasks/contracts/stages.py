@@ -10,10 +10,11 @@ from typing import Any
 # Raised by hand when a stage's code gives another result for the same input: everything made before is then stale.
 CODE_VERSIONS = {
     "index_clips": 1,
-    "mc_dropout": 2,  # before the paid teachers: what is free fails first, and adaptive draws look at it
+    "target_statistics": 1,
+    "mc_dropout": 3,  # before the paid teachers: what is free fails first, and adaptive draws look at it
     "query_lalm": 2,
     "fuse_labels": 2,
-    "train_student": 1,
+    "train_student": 2,
     "evaluate_student": 1,
 }
 

@@ -1,7 +1,8 @@
-"""The promise that every speech encoder makes: waves in, per-layer time means out."""
+"""The promise that every speech encoder makes: waves in, what each layer made of them out."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -11,15 +12,60 @@ if TYPE_CHECKING:  # settings modules import this file, and reading settings mus
     import torch
 
 
-class Encoder(Protocol):
-    """Turns clips into vectors that no longer know how long the clip was.
+@dataclass(frozen=True)
+class Frames:
+    """What a head hears of a batch: B rows, L layers, T frames, D features.
 
-    A clip's row depends on that clip alone, never on what it is batched with.
+    A time mean is a clip of one frame: the same head takes stored means and whole sequences.
+
+    Attributes:
+        values_BLTD: Zeros after each row's last frame.
+        n_frames_B: How many frames of each row count, int64, at least 1.
     """
+
+    values_BLTD: torch.Tensor
+    n_frames_B: torch.Tensor
+
+    @staticmethod
+    def of_means(means_BLD: torch.Tensor) -> Frames:
+        """Time means as clips of one frame."""
+        return Frames(means_BLD[:, :, None], means_BLD.new_ones(len(means_BLD)).long())
+
+    def means_BLD(self) -> torch.Tensor:
+        """Each layer's mean over the frames that count."""
+        if self.values_BLTD.shape[2] == 1:
+            return self.values_BLTD[:, :, 0]
+        return self.values_BLTD.sum(dim=2) / self.n_frames_B[:, None, None]
+
+    def to(self, device: torch.device | str) -> Frames:
+        """The same on another device."""
+        return Frames(self.values_BLTD.to(device), self.n_frames_B.to(device))
+
+    def __len__(self) -> int:
+        return len(self.values_BLTD)
+
+
+@dataclass(frozen=True)
+class Live:
+    """Dropout in the encoder: which clips (`tasks.maths.masks.clip_keys`), which draw numbers, which seed.
+
+    With it a batch of N clips becomes N * K rows, clip by clip and within a clip draw by draw.
+    """
+
+    keys_N: torch.Tensor
+    draws: tuple[int, ...]
+    seed: int
+
+
+class Encoder(Protocol):
+    """Turns clips into features. A clip's row depends on that clip alone, never on what it is batched with."""
 
     n_layers: int
     dim: int
 
-    def encode(self, waves: list[NDArray[np.float32]]) -> torch.Tensor:
-        """16 kHz mono waves → float32 on the CPU, shape (N, L, D): each layer's mean over time."""
+    def hear(self, waves: list[NDArray[np.float32]], *, frames: bool = False, live: Live | None = None) -> Frames:
+        """16 kHz mono waves → float32 on the encoder's device: time means (T = 1), or all frames if `frames`.
+
+        Gradients flow unless the caller forbids them; dropout is off but for `live`.
+        """
         ...

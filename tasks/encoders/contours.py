@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -22,6 +23,7 @@ VOICED = 0.45  # least normalised autocorrelation of a voiced frame (Boersma 199
 BAND_EDGES_HZ = 700 * (10 ** (torch.linspace(97.5, 2782.0, N_BANDS + 2) / 2595) - 1)  # equal mel steps to 7.6 kHz
 BAND_CENTRES_HZ = BAND_EDGES_HZ[1:-1]
 OCTAVE_COST = 0.05  # per octave below the ceiling: among equal peaks the shorter lag is the period
+_BLOCK_FRAMES = 4096  # 41 s: the spectra of ten minutes at once would take more than a gigabyte
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,11 @@ class Contours:
 
 def contours_of(wave: torch.Tensor) -> Contours:
     """The contours of one 16 kHz wave of any length, silence included."""
-    power_TF = torch.fft.rfft(_frames(wave, FRAME) * _hann(FRAME), FFT).abs().square()
-    energy_T = power_TF.sum(-1)
+    energy_T, bands_TB = _in_blocks(_energy, _frames(wave, FRAME))
     loud = torch.quantile(energy_T, 0.95).clamp_min(1e-10)
     floor = loud * 10 ** (-DYNAMIC_RANGE_DB / 10)
     level_T = _db((energy_T + floor) / loud)
-    mel_TB = _db((power_TF @ _mel_filters() + floor / N_BANDS) / loud * N_BANDS)
+    mel_TB = _db((bands_TB + floor / N_BANDS) / loud * N_BANDS)
     semitones_T, voicing_T, is_voiced_T = _pitch(wave, level_T)
     return Contours(mel_TB, level_T, semitones_T, voicing_T, is_voiced_T)
 
@@ -54,31 +55,49 @@ def _frames(wave: torch.Tensor, length: int) -> torch.Tensor:
     return padded.unfold(0, length, HOP)[:n_frames]
 
 
+def _in_blocks(
+    look: Callable[[torch.Tensor], tuple[torch.Tensor, ...]], frames_TX: torch.Tensor
+) -> tuple[torch.Tensor, ...]:
+    """What `look` sees in all frames, a block of them after the other."""
+    blocks = [look(frames_TX[at : at + _BLOCK_FRAMES]) for at in range(0, len(frames_TX), _BLOCK_FRAMES)]
+    return blocks[0] if len(blocks) == 1 else tuple(torch.cat(parts) for parts in zip(*blocks, strict=True))
+
+
+def _energy(frames_TS: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Power of each frame, and of its bands."""
+    power_TF = torch.fft.rfft(frames_TS * _hann(FRAME), FFT).abs().square()
+    return power_TF.sum(-1), power_TF @ _mel_filters()
+
+
 def _pitch(wave: torch.Tensor, level_T: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Pitch in two passes: the first one's quartiles give the second its range (De Looze & Hirst 2008)."""
-    correlation_TL = _autocorrelation(wave)
+    (correlation_TL,) = _in_blocks(_autocorrelation, _frames(wave, PITCH_FRAME))
     low_hz, high_hz = PITCH_HZ
-    semitones_T, voicing_T = _best_lag(correlation_TL, low_hz, high_hz)
+    semitones_T, voicing_T = _best_lags(correlation_TL, low_hz, high_hz)
     is_voiced_T = (voicing_T > VOICED) & (level_T > ACTIVE_DB)
     if is_voiced_T.any():
         first_T = semitones_T[is_voiced_T]
         low_hz = max(low_hz, _hertz(torch.quantile(first_T, 0.25).item()) * 0.6)
         high_hz = min(high_hz, _hertz(torch.quantile(first_T, 0.75).item()) * 2.0)
-        semitones_T, voicing_T = _best_lag(correlation_TL, low_hz, high_hz)
+        semitones_T, voicing_T = _best_lags(correlation_TL, low_hz, high_hz)
         is_voiced_T = (voicing_T > VOICED) & (level_T > ACTIVE_DB)
     return _median_of_five(semitones_T) * is_voiced_T, voicing_T, is_voiced_T
 
 
-def _autocorrelation(wave: torch.Tensor) -> torch.Tensor:
+def _autocorrelation(frames_TS: torch.Tensor) -> tuple[torch.Tensor]:
     """Per frame and lag, divided by the window's own autocorrelation (Boersma 1993, eq. 9)."""
     window = _hann(PITCH_FRAME)
-    frames_TS = _frames(wave, PITCH_FRAME)
     frames_TS = (frames_TS - frames_TS.mean(-1, keepdim=True)) * window
     raw_TL = torch.fft.irfft(torch.fft.rfft(frames_TS, PITCH_FFT).abs().square())
     window_L = torch.fft.irfft(torch.fft.rfft(window, PITCH_FFT).abs().square())
     n_lags = math.ceil(SAMPLE_RATE_HZ / PITCH_HZ[0]) + 2
     relative_TL = raw_TL[:, :n_lags] / raw_TL[:, :1].clamp_min(1e-10)
-    return relative_TL / (window_L[:n_lags] / window_L[0])
+    return (relative_TL / (window_L[:n_lags] / window_L[0]),)
+
+
+def _best_lags(correlation_TL: torch.Tensor, low_hz: float, high_hz: float) -> tuple[torch.Tensor, torch.Tensor]:
+    semitones_T, voicing_T = _in_blocks(lambda some_TL: _best_lag(some_TL, low_hz, high_hz), correlation_TL)
+    return semitones_T, voicing_T
 
 
 def _best_lag(correlation_TL: torch.Tensor, low_hz: float, high_hz: float) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,37 +1,120 @@
-"""Audio files → stored features: what is stored is not computed again, what is missing goes through the encoder."""
+"""What heads hear of audio files: kept on disk, computed once per audio content, or heard anew each time."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tasks.contracts.errors import CheckpointError, ClipsError
-from tasks.contracts.progress import progress_bar
+from tasks.contracts.progress import audio_progress_bar
 from tasks.encoders import EncoderSettings
-from tasks.storage.audio import read_audio
+from tasks.encoders.base import Encoder, Frames, Live
+from tasks.encoders.batches import AudioFile as AudioFile  # all who want features name their files so
+from tasks.encoders.batches import plan_batches
+from tasks.encoders.storing import feature_store as feature_store
+from tasks.encoders.storing import store_batches as store_batches
 from tasks.storage.features import FeatureStore
-from tasks.storage.files import sha256_of_json
 
-_SHARD_CLIPS = 512  # at most this many clips' work is lost when the process is killed
-
-
-@dataclass(frozen=True)
-class AudioFile:
-    """One recording, known by its content."""
-
-    sha256: str
-    path: Path
-    duration_s: float
+if TYPE_CHECKING:
+    import torch
 
 
-def feature_store(encoder: EncoderSettings, features_folder: Path) -> FeatureStore:
-    """The store of this encoder's features."""
-    return FeatureStore(features_folder / f"{encoder.kind}-{sha256_of_json(encoder.identity())[:16]}")
+class Features(Protocol):
+    """What a head hears of N clips, wherever it is kept: in memory, on disk, or heard anew when asked for."""
+
+    n_layers: int
+    dim: int
+
+    def __len__(self) -> int: ...
+
+    def rows(self, rows_B: Sequence[int]) -> Frames:
+        """The clips at these places, on the CPU where they are stored."""
+        ...
+
+
+class Means:
+    """Time means in memory, shape (N, L, D)."""
+
+    def __init__(self, means_NLD: torch.Tensor) -> None:
+        self._means_NLD = means_NLD
+        _, self.n_layers, self.dim = means_NLD.shape
+
+    def __len__(self) -> int:
+        return len(self._means_NLD)
+
+    def rows(self, rows_B: Sequence[int]) -> Frames:
+        """Keeps `Features.rows`."""
+        return Frames.of_means(self._means_NLD[list(rows_B)])
+
+
+class Part:
+    """Some of the clips, in another order or not."""
+
+    def __init__(self, whole: Features, places: Sequence[int]) -> None:
+        self._whole, self._places = whole, list(places)
+        self.n_layers, self.dim = whole.n_layers, whole.dim
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def rows(self, rows_B: Sequence[int]) -> Frames:
+        """Keeps `Features.rows`."""
+        return self._whole.rows([self._places[row] for row in rows_B])
+
+
+class StoredFeatures:
+    """On disk: a row is in memory only while somebody uses it.
+
+    Raises:
+        KeyError: Some of the audio is not stored.
+    """
+
+    def __init__(self, store: FeatureStore, sha256s: Sequence[str]) -> None:
+        store.check(sha256s)
+        self._store, self._sha256s = store, list(sha256s)
+        self.n_layers, self.dim = store.n_layers, store.dim
+
+    def __len__(self) -> int:
+        return len(self._sha256s)
+
+    def rows(self, rows_B: Sequence[int]) -> Frames:
+        """Keeps `Features.rows`."""
+        import torch
+
+        values_BLTD, n_frames_B = self._store.rows([self._sha256s[row] for row in rows_B])
+        return Frames(torch.from_numpy(values_BLTD), torch.from_numpy(n_frames_B))
+
+
+class HeardFeatures:
+    """Nowhere: the encoder runs at each call.
+
+    Args:
+        files: The clips.
+        encoder: What hears them.
+        frames: All frames rather than time means.
+        gradients: They flow to what of the encoder is thawed.
+    """
+
+    def __init__(
+        self, files: Sequence[AudioFile], encoder: Encoder, *, frames: bool = True, gradients: bool = True
+    ) -> None:
+        self._files, self._encoder, self._frames, self._gradients = list(files), encoder, frames, gradients
+        self.n_layers, self.dim = encoder.n_layers, encoder.dim
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def rows(self, rows_B: Sequence[int], live: Live | None = None) -> Frames:
+        """The clips at these places, on the encoder's device; with `live` each as K rows.
+
+        Raises:
+            CheckpointError: A number that is not finite; without gradients, no memory for one clip in one draw.
+            ClipsError: A recording that can no longer be read.
+        """
+        from tasks.encoders.hearing import hear_anew
+
+        files = [self._files[row] for row in rows_B]
+        return hear_anew(self._encoder, files, frames=self._frames, live=live, gradients=self._gradients)
 
 
 def features_of(
@@ -39,63 +122,32 @@ def features_of(
     encoder: EncoderSettings,
     features_folder: Path,
     *,
+    frames: Literal["store", "recompute"] | None = None,
     batch_seconds: float = 240,
     device: str = "auto",
-) -> NDArray[np.float32]:
-    """Per-layer time means of the files, shape (N, L, D). The encoder is loaded only if some are not stored yet."""
-    store = feature_store(encoder, features_folder)
-    known = store.known()
-    missing = {file.sha256: file for file in files if file.sha256 not in known}
-    if missing:
-        _compute(list(missing.values()), encoder, store, batch_seconds, device)
-    return store.read([file.sha256 for file in files])
+) -> Features:
+    """What the files' heads hear. The encoder is loaded only if something is not stored yet.
+
+    Args:
+        files: The clips, in the order of the features.
+        encoder: The encoder's settings.
+        features_folder: Where all encoders' features are kept.
+        frames: None for time means. `store` keeps all frames on disk (some megabytes per minute and layer),
+            `recompute` keeps nothing and runs the encoder each time.
+        batch_seconds: See `plan_batches`.
+        device: See `pick_device`.
+    """
+    if frames == "recompute":
+        return HeardFeatures(files, encoder.build(device), gradients=False)
+    store = feature_store(encoder, features_folder, frames=frames == "store")
+    if batches := plan_batches(files, store.known(), batch_seconds):
+        built = encoder.build(device)
+        with audio_progress_bar(f"features ({encoder.kind})", sum(map(len, batches))) as bar:
+            store_batches(
+                built, batches, store, frames=frames == "store", told=lambda done: bar.heard(len(done), _seconds(done))
+            )
+    return StoredFeatures(store, [file.sha256 for file in files])
 
 
-def _compute(
-    files: list[AudioFile], encoder: EncoderSettings, store: FeatureStore, batch_seconds: float, device: str
-) -> None:
-    built = encoder.build(device)
-    ready: list[tuple[str, NDArray[np.float32]]] = []
-    with progress_bar(f"features ({encoder.kind})", len(files), "clips") as bar:
-        for batch in plan_batches(files, batch_seconds):
-            features_NLD = built.encode([_wave(file) for file in batch]).numpy()
-            _check_finite(features_NLD, batch)
-            ready += [(file.sha256, row_LD) for file, row_LD in zip(batch, features_NLD, strict=True)]
-            bar.update(len(batch))
-            if len(ready) >= _SHARD_CLIPS:
-                _write(store, ready)
-        _write(store, ready)
-
-
-def _wave(file: AudioFile) -> NDArray[np.float32]:
-    content = file.path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != file.sha256:  # its features would be kept under another recording's key
-        raise ClipsError(f"{file.path}: has changed since it was indexed. Run again.")
-    return read_audio(content)
-
-
-def plan_batches(files: Sequence[AudioFile], batch_seconds: float) -> Iterator[list[AudioFile]]:
-    """Clips of like length together, each batch at most `batch_seconds` long (one clip, if longer, goes alone)."""
-    batch: list[AudioFile] = []
-    for file in sorted(files, key=lambda file: (file.duration_s, file.sha256)):
-        if batch and sum(other.duration_s for other in batch) + file.duration_s > batch_seconds:
-            yield batch
-            batch = []
-        batch.append(file)
-    if batch:
-        yield batch
-
-
-def _write(store: FeatureStore, ready: list[tuple[str, NDArray[np.float32]]]) -> None:
-    if ready:
-        store.add([sha256 for sha256, _ in ready], np.stack([row_LD for _, row_LD in ready]))
-        ready.clear()
-
-
-def _check_finite(features_NLD: NDArray[np.float32], batch: Sequence[AudioFile]) -> None:
-    bad = [file.path for file, row_LD in zip(batch, features_NLD, strict=True) if not np.isfinite(row_LD).all()]
-    if bad:
-        raise CheckpointError(
-            f"{bad[0]}: the encoder gives numbers that are not finite ({len(bad)} of {len(batch)} clips). Its weights "
-            "are damaged, or it does not bear half precision; what was computed before is kept."
-        )
+def _seconds(files: Sequence[AudioFile]) -> float:
+    return sum(file.duration_s for file in files)

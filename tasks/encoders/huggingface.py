@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from tasks.contracts.errors import CheckpointError
-from tasks.contracts.settings import FolderOrHubName, Settings
+from tasks.contracts.settings import OPERATIONAL, FolderOrHubName, Settings
 from tasks.storage.files import sha256_of_folder
 
 if TYPE_CHECKING:
-    from tasks.encoders.base import Encoder
+    from tasks.encoders.pretrained import PretrainedEncoder
+
+_CODE_VERSION = 2  # raised when the same weights would give other features
 
 
 class HuggingFaceSettings(Settings):
@@ -21,6 +23,13 @@ class HuggingFaceSettings(Settings):
     kind: Literal["huggingface"] = "huggingface"
     model: FolderOrHubName
     revision: str | None = None
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"  # autocast; weights and features stay float32
+    # Whisper hears 30 s whatever there is. left_out: means are over the frames that hold audio. counted: over all 1500,
+    # as transformers' own audio classifiers take them, so that theirs give the same here.
+    padding: Literal["left_out", "counted"] = "left_out"
+    attention: Literal["eager", "sdpa", "flash_attention_2"] | None = Field(  # None: transformers' own choice
+        default=None, json_schema_extra=OPERATIONAL
+    )
 
     @model_validator(mode="after")
     def _pinned(self) -> HuggingFaceSettings:
@@ -35,16 +44,19 @@ class HuggingFaceSettings(Settings):
         """What decides the features: the files' content, not where they lie."""
         folder = Path(self.model)
         if not folder.is_absolute():
-            return {"kind": self.kind, "model": self.model, "revision": self.revision}
+            return {"model": self.model, "revision": self.revision, **self._common()}
         if not (folder / "config.json").is_file():
             raise CheckpointError(
                 f"{folder}: no pretrained encoder there (config.json is missing). "
                 "Give a folder that save_pretrained wrote, or a name on the Hugging Face hub."
             )
-        return {"kind": self.kind, "content": sha256_of_folder(folder)}
+        return {"content": sha256_of_folder(folder), **self._common()}
 
-    def build(self, device: str = "auto") -> Encoder:
+    def _common(self) -> dict[str, Any]:
+        return {"kind": self.kind, "precision": self.precision, "padding": self.padding, "code_version": _CODE_VERSION}
+
+    def build(self, device: str = "auto") -> PretrainedEncoder:
         """Loads the weights. Imports torch and transformers (about 5 s)."""
         from tasks.encoders.pretrained import PretrainedEncoder
 
-        return PretrainedEncoder(self.model, self.revision, device)
+        return PretrainedEncoder(self, device)

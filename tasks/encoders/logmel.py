@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.contracts.settings import Settings
-
-if TYPE_CHECKING:
-    import torch
+from tasks.encoders.base import Frames, Live
 
 
 class LogMelSettings(Settings):
@@ -37,8 +35,8 @@ class LogMel:
 
         self.dim: int = N_STATISTICS
 
-    def encode(self, waves: list[NDArray[np.float32]]) -> torch.Tensor:
-        """16 kHz mono waves → float32, shape (N, 1, D). Clip by clip, so no clip can leak into another."""
+    def hear(self, waves: list[NDArray[np.float32]], *, frames: bool = False, live: Live | None = None) -> Frames:
+        """One layer, one frame, on the CPU. Clip by clip, so no clip can leak into another; it has no dropout."""
         import torch
 
         from tasks.encoders.contours import contours_of
@@ -47,4 +45,4 @@ class LogMel:
 
         with one_thread():
             rows = [statistics_of(contours_of(torch.from_numpy(wave))) for wave in waves]
-        return torch.stack(rows)[:, None] if rows else torch.zeros(0, 1, self.dim)
+        return Frames.of_means(torch.stack(rows)[:, None] if rows else torch.zeros(0, 1, self.dim))

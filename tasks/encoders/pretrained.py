@@ -1,77 +1,107 @@
-"""A frozen transformers encoder whose time means do not depend on what a clip is batched with."""
+"""A transformers encoder whose features do not depend on what a clip is batched with, with or without dropout."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-import transformers
 from numpy.typing import NDArray
-from safetensors import SafetensorError
+from safetensors.torch import save_file
 
-from tasks.contracts.errors import CheckpointError
-from tasks.encoders.device import pick_device
-from tasks.storage.audio import SAMPLE_RATE_HZ
+from tasks.encoders.base import Frames, Live
+from tasks.encoders.device import autocast, pick_device
+from tasks.encoders.heard import Heard, join_frames, join_means
+from tasks.encoders.live_dropout import live_dropout
+from tasks.encoders.loading import load_encoder
+from tasks.encoders.thawing import thaw
+from tasks.encoders.trainable import Trainable
+from tasks.encoders.wave_model import WaveModel
+from tasks.encoders.whisper_model import WhisperModel
+from tasks.encoders.windows import Piece, Row, passes_of
+from tasks.maths.masks import draw_keys
 
-_WHISPER_WINDOW_S = 30
-_WHISPER_FRAMES_PER_S = 50
-_WHISPER_BATCH = 8
+if TYPE_CHECKING:
+    from tasks.encoders.huggingface import HuggingFaceSettings
 
 
 class PretrainedEncoder:
-    """Keeps `encoders.base.Encoder`. Layer 0 is what goes into the first transformer layer."""
+    """Keeps `encoders.base.Encoder`. Layer 0 is what goes into the first transformer layer.
 
-    def __init__(self, model: str, revision: str | None, device: str) -> None:
-        self._device = pick_device(device)
-        transformers.utils.logging.disable_progress_bar()  # of loading a file; ours is of the clips
-        try:
-            self._extractor = transformers.AutoFeatureExtractor.from_pretrained(model, revision=revision)
-            # float32: "auto" would load an fp16 checkpoint as fp16 on a CPU too
-            loaded = transformers.AutoModel.from_pretrained(
-                model, revision=revision, dtype=torch.float32, use_safetensors=True
-            )
-        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-            raise CheckpointError(f"{model}: cannot be loaded as a speech encoder: {error}") from error
-        if loaded.main_input_name != "input_values" and loaded.config.model_type != "whisper":
-            raise CheckpointError(
-                f"{model}: a model of type {loaded.config.model_type} does not hear waves. "
-                "Known: WavLM, HuBERT, wav2vec 2.0, data2vec-audio, Whisper."
-            )
-        self._is_whisper = loaded.config.model_type == "whisper"
-        self._model: Any = (loaded.get_encoder() if self._is_whisper else loaded).to(self._device).eval()
-        layers = getattr(loaded.config, "encoder_layers", None) or loaded.config.num_hidden_layers
-        self.n_layers: int = layers + 1
+    The layers are transformers' `hidden_states`, and the normed output of the last one where that is not among them.
+    """
+
+    def __init__(self, settings: HuggingFaceSettings, device: str) -> None:
+        self._device, self._precision = pick_device(device), settings.precision
+        autocast(self._precision, self._device)  # refused now rather than after the weights are read
+        loaded, self._extractor = load_encoder(settings)
+        self._family = _family(loaded.to(self._device), self._extractor, settings)
+        self.n_layers: int = self._family.n_layers
         self.dim: int = loaded.config.hidden_size
 
-    @torch.inference_mode()
-    def encode(self, waves: list[NDArray[np.float32]]) -> torch.Tensor:
-        """Per-layer time means, shape (N, L, D), float32, on the CPU."""
-        means = self._encode_whisper(waves) if self._is_whisper else [self._encode_one(wave) for wave in waves]
-        return torch.stack(means).float().cpu()
+    @property
+    def has_dropout(self) -> bool:
+        """Whether any dropout of the encoder itself has a rate above 0; without one all of its draws are equal."""
+        return any(rate > 0 for rate in self._family.drops)
 
-    def _encode_one(self, wave: NDArray[np.float32]) -> torch.Tensor:
-        # Alone, not padded: with group norm over time, padding shifts the logits of WavLM-base by 0.19.
-        inputs = self._extractor(wave, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt")
-        hidden = self._model(inputs["input_values"].to(self._device), output_hidden_states=True).hidden_states
-        return torch.stack([layer_1FD[0].mean(dim=0) for layer_1FD in hidden])
+    def hear(self, waves: list[NDArray[np.float32]], *, frames: bool = False, live: Live | None = None) -> Frames:
+        """Keeps `Encoder.hear`. Clips of more than 30 s are heard in windows of 30 s; means are over all of them."""
+        if not waves:
+            return Frames.of_means(torch.zeros(0, self.n_layers, self.dim, device=self._device))
+        pieces = [piece for clip, wave in enumerate(waves) for piece in self._family.pieces(clip, wave)]
+        draws = 1 if live is None else len(live.draws)
+        rows = [Row(piece, draw) for piece in pieces for draw in range(draws)]
+        projected: dict[Piece, torch.Tensor] = {}
+        with autocast(self._precision, self._device):
+            passes = [self._pass(some, projected, live, frames) for some in passes_of(rows, len(waves))]
+        return (join_frames if frames else join_means)(passes, pieces, draws)
 
-    def _encode_whisper(self, waves: list[NDArray[np.float32]]) -> list[torch.Tensor]:
-        """Every window is 30 s long to Whisper whatever it holds, so batching changes nothing."""
-        size = _WHISPER_WINDOW_S * SAMPLE_RATE_HZ
-        windows = [(n, wave[at : at + size]) for n, wave in enumerate(waves) for at in range(0, len(wave), size)]
-        sums = torch.zeros(len(waves), self.n_layers, self.dim, device=self._device)
-        frames_N = torch.zeros(len(waves), device=self._device)
-        for at in range(0, len(windows), _WHISPER_BATCH):
-            self._add_windows(windows[at : at + _WHISPER_BATCH], sums, frames_N)
-        return list(sums / frames_N[:, None, None])
+    def _pass(
+        self, rows: Sequence[Row], projected: dict[Piece, torch.Tensor], live: Live | None, frames: bool
+    ) -> torch.Tensor:
+        missing = [piece for piece in dict.fromkeys(row.piece for row in rows) if piece not in projected]
+        if missing:  # the convolutions have no dropout: once for all draws
+            projected.update(zip(missing, self._family.project(missing), strict=True))
+        heard = Heard(rows, self._device, frames=frames)
+        with self._family.attention() if live is None else self._live(rows, live):
+            self._family.transform([projected[row.piece] for row in rows], heard)
+        for piece in [piece for piece in projected if piece is not rows[-1].piece]:
+            del projected[piece]
+        return heard.layers()
 
-    def _add_windows(
-        self, windows: list[tuple[int, NDArray[np.float32]]], sums: torch.Tensor, frames_N: torch.Tensor
-    ) -> None:
-        inputs = self._extractor([wave for _, wave in windows], sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt")
-        hidden = self._model(inputs["input_features"].to(self._device), output_hidden_states=True).hidden_states
-        for row, (n, wave) in enumerate(windows):
-            frames = max(1, round(len(wave) / SAMPLE_RATE_HZ * _WHISPER_FRAMES_PER_S))
-            sums[n] += torch.stack([layer_BFD[row, :frames].sum(dim=0) for layer_BFD in hidden])
-            frames_N[n] += frames
+    def _live(self, rows: Sequence[Row], live: Live) -> AbstractContextManager[None]:
+        keys = {
+            piece: draw_keys(live.keys_N[piece.clip, None], live.draws, live.seed, piece.window)[0]
+            for piece in dict.fromkeys(row.piece for row in rows)
+        }
+        keys_R = torch.stack([keys[row.piece][row.draw] for row in rows])
+        return live_dropout(self._family.config, keys_R.to(self._device))
+
+    def thaw(self, trainable: Trainable) -> list[torch.nn.Parameter]:
+        """Freezes the encoder but for the chosen part, whose parameters are returned."""
+        return thaw(self._family, trainable)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The weights, for a checkpoint of training."""
+        return self._family.module.state_dict()
+
+    def load_state_dict(self, weights: dict[str, Any]) -> None:
+        """Takes the weights of `state_dict` back."""
+        self._family.module.load_state_dict(weights)
+
+    def save(self, folder: Path) -> None:
+        """Writes a folder that `HuggingFaceSettings(model=folder)` reads."""
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {self._family.prefix + name: tensor.contiguous() for name, tensor in self.state_dict().items()}
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        self._family.config.save_pretrained(folder)
+        self._extractor.save_pretrained(folder)
+
+
+def _family(loaded: Any, extractor: Any, settings: HuggingFaceSettings) -> WaveModel | WhisperModel:
+    if loaded.config.model_type == "whisper":
+        return WhisperModel(loaded.get_encoder(), extractor, padding_counts=settings.padding == "counted")
+    return WaveModel(loaded, extractor, eager=settings.attention == "eager")

@@ -29,12 +29,19 @@ def system_title(name: str) -> str:
 
 
 def marked_title(name: str, row: Mapping[str, Any]) -> str:
-    """The title in a table of results: a teacher that read about the clips instead of hearing them is marked.
+    """The title in a table of results, with what a reader must know of the row.
+
+    That is: a teacher that read about the clips instead of hearing them, and a source classifier that is not as its
+    source left it, since its features are standardised by the target's statistics.
 
     >>> marked_title("lalm", {"heard": "text proxy"}), marked_title("lalm", {})
     ('LALM (text proxy)', 'LALM')
+    >>> marked_title("source", {"standardise": "target"})
+    'source classifier (target statistics)'
     """
-    return f"{system_title(name)} ({row['heard']})" if row.get("heard", "audio") != "audio" else system_title(name)
+    marks = [row["heard"]] if row.get("heard", "audio") != "audio" else []
+    marks += ["target statistics"] if row.get("standardise", "source") == "target" else []
+    return f"{system_title(name)} ({', '.join(marks)})" if marks else system_title(name)
 
 
 def in_order(names: Iterable[str]) -> list[str]:

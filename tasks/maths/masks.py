@@ -9,6 +9,10 @@ import torch
 _GOLDEN = -0x61C8864680B583EB  # 2^64 / golden ratio as a signed integer: splitmix64's increment
 _MIX_1 = -0x40A7B892E31B1A47
 _MIX_2 = -0x6B2FB644ECCEEE15
+_LANES = 4  # uniforms of 16 bits in one word of the generator
+_STEPS = 1 << 15  # a rate of dropout is rounded to so many steps
+_BLOCK_WORDS = {"cpu": 1 << 16}  # stays in a core's cache: 3 times faster than in one go
+_BLOCK_WORDS_ELSEWHERE = 1 << 24
 
 
 def clip_keys(sha256s: Sequence[str]) -> torch.Tensor:
@@ -16,21 +20,62 @@ def clip_keys(sha256s: Sequence[str]) -> torch.Tensor:
     return torch.tensor([int.from_bytes(bytes.fromhex(s[:16]), signed=True) for s in sha256s], dtype=torch.int64)
 
 
-def keyed_masks(keys_N: torch.Tensor, draws: int, size: int, drop: float, seed: int, layer: int) -> torch.Tensor:
-    """Inverted-dropout masks: 0 with probability `drop`, else 1 / (1 - drop).
+def draw_keys(keys_N: torch.Tensor, draws: int | Sequence[int], seed: int, window: int = 0) -> torch.Tensor:
+    """A key for each clip and draw, shape (N, K); `draws` is how many, or their numbers. Long clips have windows."""
+    numbers = range(draws) if isinstance(draws, int) else draws
+    draws_K = torch.tensor([_increment(draw) for draw in numbers], dtype=torch.int64, device=keys_N.device)
+    seeded_N = _scramble(keys_N + _increment(seed))
+    return _scramble(_scramble(seeded_N[:, None] + draws_K) + _increment(window))
 
-    A counter-based generator (splitmix64's finaliser, Steele et al. 2014, over key, seed, layer, draw and position)
-    in 64-bit integers, so that neither order, batch, worker nor device matters.
+
+def keyed_masks(
+    keys_N: torch.Tensor, draws: int | Sequence[int], size: int, drop: float, seed: int, layer: int
+) -> torch.Tensor:
+    """Inverted-dropout masks: 0 with probability `drop`, else 1 / (1 - drop).
 
     Returns:
         Shape (N, K, D), float32, on the device of `keys_N`.
     """
-    device = keys_N.device
-    stream = _scramble(_scramble(keys_N + _increment(seed)) + _increment(layer))
-    per_draw = _scramble(stream[:, None] + _GOLDEN * torch.arange(1, draws + 1, device=device))
-    bits = _scramble(per_draw[..., None] + _GOLDEN * torch.arange(1, size + 1, device=device))
-    uniform = (_shift(bits, 40)).to(torch.float32) / float(1 << 24)
-    return (uniform >= drop).to(torch.float32) / (1.0 - drop)
+    keys_NK = draw_keys(keys_N, draws, seed)
+    return drop_in_place(torch.ones(*keys_NK.shape, size, device=keys_N.device), keys_NK, drop, layer)
+
+
+def drop_in_place(values: torch.Tensor, keys: torch.Tensor, drop: float, layer: int) -> torch.Tensor:
+    """Dropout of contiguous `values` by a mask that the keys decide; `keys` has the first axes of `values`.
+
+    A counter-based generator (splitmix64's finaliser, Steele et al. 2014, over key, layer and position) in 64-bit
+    integers, so that neither order, batch, padding, worker nor device matters: an element's fate depends on its own
+    indices alone, not on how long the axes are. Each word gives four positions of the last axis 16 bits each, lowest
+    first, of which the upper 15 are compared with `drop` in steps of 1 / 32768; what is kept is scaled by the rate
+    that results, so that the mean stays.
+    """
+    dropped = min(round(drop * _STEPS), _STEPS - 1)
+    rows_P = _row_keys(_scramble(keys + _increment(layer)), values.shape[keys.dim() : -1]).flatten()
+    steps_W = _counters(-(-values.shape[-1] // _LANES), values.device)
+    rows_PD = values.view(len(rows_P), values.shape[-1])
+    block = max(1, _BLOCK_WORDS.get(values.device.type, _BLOCK_WORDS_ELSEWHERE) // max(1, len(steps_W)))
+    for at in range(0, len(rows_P), block):
+        words_BW = _scramble_in_place(rows_P[at : at + block, None] + steps_W)
+        _drop_by(rows_PD[at : at + block], words_BW, dropped)
+    return values
+
+
+def _drop_by(values_BD: torch.Tensor, words_BW: torch.Tensor, dropped: int) -> None:
+    lanes = words_BW.view(torch.int16)
+    # -1 where the upper 15 bits are below the threshold, else 0. Comparing into bool costs ten times as much.
+    lanes.bitwise_right_shift_(1).sub_(dropped - _STEPS // 2).bitwise_right_shift_(15)
+    mask_BD = lanes[:, : values_BD.shape[-1]].to(values_BD.dtype)
+    values_BD.mul_(mask_BD.add_(1).mul_(_STEPS / (_STEPS - dropped)))
+
+
+def _row_keys(keys: torch.Tensor, sizes: Sequence[int]) -> torch.Tensor:
+    for size in sizes:
+        keys = _scramble(keys[..., None] + _counters(size, keys.device))
+    return keys
+
+
+def _counters(size: int, device: torch.device) -> torch.Tensor:
+    return _GOLDEN * torch.arange(1, size + 1, device=device)
 
 
 def _increment(number: int) -> int:
@@ -38,12 +83,18 @@ def _increment(number: int) -> int:
     return ((_GOLDEN * (number + 1) + (1 << 63)) % (1 << 64)) - (1 << 63)
 
 
-def _shift(bits: torch.Tensor, by: int) -> torch.Tensor:
-    """Logical right shift; torch's own is arithmetic on signed integers."""
-    return (bits >> by) & ((1 << (64 - by)) - 1)
-
-
 def _scramble(bits: torch.Tensor) -> torch.Tensor:
-    bits = (bits ^ _shift(bits, 30)) * _MIX_1
-    bits = (bits ^ _shift(bits, 27)) * _MIX_2
-    return bits ^ _shift(bits, 31)
+    return _scramble_in_place(bits.clone())
+
+
+def _scramble_in_place(bits: torch.Tensor) -> torch.Tensor:
+    shifted = torch.empty_like(bits)
+    _xor_with_own_shift(bits, 30, shifted).mul_(_MIX_1)
+    _xor_with_own_shift(bits, 27, shifted).mul_(_MIX_2)
+    return _xor_with_own_shift(bits, 31, shifted)
+
+
+def _xor_with_own_shift(bits: torch.Tensor, by: int, shifted: torch.Tensor) -> torch.Tensor:
+    torch.bitwise_right_shift(bits, by, out=shifted)
+    shifted.bitwise_and_((1 << (64 - by)) - 1)  # torch's own shift is arithmetic on signed integers
+    return bits.bitwise_xor_(shifted)

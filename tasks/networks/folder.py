@@ -1,22 +1,39 @@
-"""A classifier or student as a folder: `config.json` and `model.safetensors`, no pickle."""
+"""A classifier or student as a folder: `config.json` and `model.safetensors`, no pickle; `encoder/` if fine-tuned."""
 
 from __future__ import annotations
 
 import json
+import shutil
+import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from tasks.contracts.errors import CheckpointError
-from tasks.networks.config import CONFIG_FILE, WEIGHTS_FILE, ClassifierConfig, read_config
+from tasks.encoders.huggingface import HuggingFaceSettings
+from tasks.networks.checkpoint import is_checkpoint
+from tasks.networks.checkpoint_weights import head_weights
+from tasks.networks.config import CONFIG_FILE, WEIGHTS_FILE, ClassifierConfig, read_config, read_content
 from tasks.networks.head import Head
-from tasks.storage.files import make_folder, replacing
+from tasks.storage.files import make_folder, remove, replacing
+
+ENCODER_FOLDER = "encoder"
 
 
-def save_classifier(folder: Path, head: Head, config: ClassifierConfig) -> None:
-    """Writes the folder; the weights first, so that a folder with a config is whole."""
+def save_classifier(folder: Path, head: Head, config: ClassifierConfig, encoder_folder: Path | None = None) -> None:
+    """Writes the folder; the weights first, so that a folder with a config is whole.
+
+    Args:
+        folder: May hold an older classifier.
+        head: On any device.
+        config: Its settings.
+        encoder_folder: A fine-tuned encoder, which then lies in the folder and moves with it.
+    """
     make_folder(folder)
+    if encoder_folder is not None:
+        config = _with_encoder(folder, config, encoder_folder)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in head.state_dict().items()}
     with replacing(folder / WEIGHTS_FILE) as temporary:
         temporary.write_bytes(save(weights))
@@ -24,16 +41,47 @@ def save_classifier(folder: Path, head: Head, config: ClassifierConfig) -> None:
         temporary.write_text(json.dumps(config.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8")
 
 
-def load_classifier(folder: Path) -> tuple[Head, ClassifierConfig]:
-    """The head in evaluation mode on the CPU, and its config.
+def load_classifier(
+    folder: Path, labels: Mapping[str, str | None] = {}, dropout_rate: float | None = None
+) -> tuple[Head, ClassifierConfig]:
+    """The head in evaluation mode on the CPU, and its config; see `read_config`.
 
     Raises:
         CheckpointError: Not a classifier folder, or weights that do not fit its config.
     """
-    config = read_config(folder)
+    config = read_config(folder, labels, dropout_rate)
     head = Head(config)
     try:
-        head.load_state_dict(load_file(folder / WEIGHTS_FILE))
+        theirs = is_checkpoint(read_content(folder))
+        head.load_state_dict(head_weights(folder, config) if theirs else load_file(folder / WEIGHTS_FILE))
     except (RuntimeError, SafetensorError, OSError) as error:
         raise CheckpointError(f"{folder / WEIGHTS_FILE}: does not fit {CONFIG_FILE}: {error}") from error
     return head.eval(), config
+
+
+def own_encoder(folder: Path, config: ClassifierConfig) -> Path | None:
+    """The encoder that lies in the classifier's folder: a student of it must carry it on."""
+    place = folder.absolute() / ENCODER_FOLDER
+    encoder = config.encoder
+    return place if isinstance(encoder, HuggingFaceSettings) and Path(encoder.model) == place else None
+
+
+def _with_encoder(folder: Path, config: ClassifierConfig, encoder_folder: Path) -> ClassifierConfig:
+    place = folder.absolute() / ENCODER_FOLDER
+    if encoder_folder.absolute() != place:
+        _copy_folder(encoder_folder, place)
+    encoder = config.encoder.model_copy(update={"model": str(place), "revision": None})
+    # With "./" it is a path even when it has gone; see `FolderOrHubName`.
+    moving = encoder.model_copy(update={"model": f"./{ENCODER_FOLDER}"})
+    return config.model_copy(update={"encoder": moving, "encoder_identity": encoder.identity()})
+
+
+def _copy_folder(source: Path, place: Path) -> None:
+    """A copy, not hard links: who trains again writes into the old files, and the copy must stay as it is."""
+    temporary = place.with_name(f".{place.name}-{uuid.uuid4().hex}")
+    try:
+        shutil.copytree(source, temporary)
+        remove(place)
+        temporary.rename(place)
+    finally:
+        remove(temporary)

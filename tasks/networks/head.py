@@ -7,7 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from tasks.contracts.errors import CheckpointError
+from tasks.encoders.base import Frames
 from tasks.networks.config import ClassifierConfig
+from tasks.networks.pooling import AttentiveStatistics
+from tasks.networks.statistics import Statistics
 
 
 @dataclass(frozen=True)
@@ -19,14 +23,17 @@ class Masks:
 
 
 class Head(nn.Module):
-    """Per-layer time means of a frozen encoder → class logits.
+    """What an encoder's layers made of a clip → class logits.
 
-    The SUPERB emotion recipe with the mean over time taken first: it commutes with the weighted sum of layers, so
-    stored means are all that is needed, and dropout noise does not average out over frames.
+    The SUPERB emotion recipe. With mean pooling the mean over time is taken first: it commutes with the weighted sum
+    of layers, so stored means are all that is needed. Dropout sits on the pooled vector, so that its noise does not
+    average out over frames and pooling is done once however many passes there are.
     """
 
     mean_LD: torch.Tensor
     std_LD: torch.Tensor
+    layer_scores: nn.Parameter | None
+    attention: AttentiveStatistics | None
 
     def __init__(self, config: ClassifierConfig) -> None:
         super().__init__()
@@ -34,23 +41,51 @@ class Head(nn.Module):
         self.dropout = config.dropout
         self.register_buffer("mean_LD", torch.zeros(shape))
         self.register_buffer("std_LD", torch.ones(shape))
-        self.layer_scores = nn.Parameter(torch.zeros(config.n_layers))
-        self.to_hidden = nn.Linear(config.dim, config.hidden)
-        self.to_logits = nn.Linear(config.hidden, len(config.classes))
+        scores_L = nn.Parameter(torch.zeros(config.n_layers)) if config.layers == "weighted" else None
+        self.register_parameter("layer_scores", scores_L)
+        attentive = config.pooling == "attentive"
+        self.to_hidden = nn.Linear(config.dim * (2 if attentive else 1), config.hidden)
+        self.to_logits = nn.Linear(config.hidden, config.n_outputs)
+        self.attention = AttentiveStatistics(config.dim) if attentive else None
+        self._relu = config.activation == "relu"
+        self._outputs_of_class = config.outputs_of_class()
 
-    def standardise_by(self, features_NLD: torch.Tensor) -> None:
-        """Takes mean and standard deviation per feature from these clips."""
-        self.mean_LD.copy_(features_NLD.mean(dim=0))
-        self.std_LD.copy_(features_NLD.std(dim=0, unbiased=False).clamp(min=1e-5))
+    def standardise_by(self, statistics: Statistics) -> None:
+        """Takes mean and standard deviation per feature from there.
 
-    def forward(self, features_NLD: torch.Tensor, masks: Masks | None = None) -> torch.Tensor:
+        Raises:
+            CheckpointError: They are of another encoder.
+        """
+        if statistics.mean_LD.shape != self.mean_LD.shape:
+            raise CheckpointError(
+                f"the statistics are of {tuple(statistics.mean_LD.shape)} layers and features, those of the "
+                f"classifier's encoder of {tuple(self.mean_LD.shape)}. Estimate them again with this encoder."
+            )
+        self.mean_LD.copy_(statistics.mean_LD)
+        self.std_LD.copy_(statistics.std_LD)
+
+    def forward(self, heard: Frames, masks: Masks | None = None) -> torch.Tensor:
         """Logits: (N, C) without dropout, (N, K, C) with the masks of K passes."""
-        standard_NLD = (features_NLD - self.mean_LD) / self.std_LD
-        pooled = torch.einsum("l,nld->nd", self.layer_scores.softmax(dim=0), standard_NLD)
+        pooled = self._pool(heard)
         if masks is not None:
             pooled = pooled[:, None] * masks.pooled_NKD
-        hidden = self.to_hidden(pooled).relu()
-        return self.to_logits(hidden if masks is None else hidden * masks.hidden_NKH)
+        hidden = self.to_hidden(pooled)
+        if self._relu:
+            hidden = hidden.relu()
+        logits = self.to_logits(hidden if masks is None else hidden * masks.hidden_NKH)
+        return logits if self._outputs_of_class is None else _by_class(logits, self._outputs_of_class)
+
+    def _pool(self, heard: Frames) -> torch.Tensor:
+        if self.attention is None:
+            return self._sum_of_layers(heard.means_BLD()[:, :, None])[:, 0]
+        return self.attention(self._sum_of_layers(heard.values_BLTD), heard.n_frames_B)
+
+    def _sum_of_layers(self, values_BLTD: torch.Tensor) -> torch.Tensor:
+        """Standardised, shape (B, T, D)."""
+        if self.layer_scores is None:
+            return (values_BLTD[:, -1] - self.mean_LD[-1]) / self.std_LD[-1]
+        standard_BLTD = (values_BLTD - self.mean_LD[:, None]) / self.std_LD[:, None]
+        return torch.einsum("l,bltd->btd", self.layer_scores.softmax(dim=0), standard_BLTD)
 
     def draw_masks(self, n: int, k: int, generator: torch.Generator) -> Masks:
         """Fresh masks for K passes over N clips from the generator."""
@@ -60,3 +95,8 @@ class Head(nn.Module):
             return torch.empty(n, k, size).bernoulli_(keep, generator=generator).div_(keep)
 
         return Masks(mask(self.to_hidden.in_features), mask(self.to_logits.in_features))
+
+
+def _by_class(logits: torch.Tensor, outputs_of_class: list[list[int]]) -> torch.Tensor:
+    """The outputs of one class add up; those that are left out take no part, so the rest is renormalised."""
+    return torch.stack([logits[..., outputs].logsumexp(dim=-1) for outputs in outputs_of_class], dim=-1)

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from tasks.encoders.features import Features
 from tasks.fusion.base import Draws, FittedRule
 from tasks.networks.head import Head
 
@@ -17,14 +18,14 @@ class TrainingData:
     """The target's clips as a trainer sees them: no audio, no gold. N clips, each audio content once.
 
     Attributes:
-        features_NLD: Stored features.
+        features: What the head hears.
         labels_NC: Pseudo-labels as `fuse_labels` wrote them.
         draws: Of each teacher, in the rule's order; None in the place of the classifier, whose draws are made anew.
         rule: Turns draws into weights. None when the labels are used as they stand.
         classifier_draws: How many passes the moving teacher makes.
     """
 
-    features_NLD: torch.Tensor
+    features: Features
     labels_NC: torch.Tensor
     draws: Sequence[Draws | None]
     rule: FittedRule | None

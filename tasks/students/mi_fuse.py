@@ -62,7 +62,6 @@ class MIFuseSettings(Settings):
         Raises:
             TrainingError: Fewer than two clips, or a loss that is not finite.
         """
-        from tasks.maths.threads import one_thread
         from tasks.students.mi_fuse_loop import Loop
 
         if len(data) < 2:
@@ -70,12 +69,11 @@ class MIFuseSettings(Settings):
         loop = Loop(self, copy.deepcopy(start), data, classes)
         if resume is not None:
             loop.restore(resume)
-        with one_thread():
-            while loop.step < self.steps:
-                loop.advance()
-                report(1)
-                if loop.step % _CHECKPOINT_EVERY == 0 and loop.step < self.steps:
-                    keep(loop.checkpoint())
+        while loop.step < self.steps:
+            loop.advance()
+            report(1)
+            if loop.step % _CHECKPOINT_EVERY == 0 and loop.step < self.steps:
+                keep(loop.checkpoint())
         return loop.student()
 
     def learning_rate_factor(self, step: int) -> float:

@@ -10,7 +10,9 @@ import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from tasks.contracts.errors import TrainingError
+from tasks.encoders.base import Frames
 from tasks.fusion.base import Draws, fuse
+from tasks.maths.threads import one_thread
 from tasks.networks.head import Head
 from tasks.students.base import Checkpoint, Student, TrainingData
 from tasks.students.losses import diversity, soft_cross_entropy
@@ -41,9 +43,14 @@ class Loop:
     def advance(self) -> None:
         """One optimiser step and one step of the moving teacher."""
         rows_B = self._rows()
-        target_BC = self._targets(rows_B)
-        masks = self._head.draw_masks(len(rows_B), 1, self._generator(stream=1))
-        logits_BC = self._head(self._data.features_NLD[rows_B], masks)[:, 0]
+        heard = self._heard(rows_B)  # an encoder that hears the clips anew may use more than one thread
+        target_BC = self._targets(rows_B, heard)
+        with one_thread():
+            self._learn(heard, target_BC)
+
+    def _learn(self, heard: Frames, target_BC: torch.Tensor) -> None:
+        masks = self._head.draw_masks(len(heard), 1, self._generator(stream=1))
+        logits_BC = self._head(heard, masks)[:, 0]
         cross_entropy, negative_entropy = soft_cross_entropy(logits_BC, target_BC), diversity(logits_BC)
         loss = cross_entropy + self._settings.diversity * negative_entropy
         self._check(loss)
@@ -65,28 +72,35 @@ class Loop:
         return order_N[batch * size : (batch + 1) * size]
 
     @torch.no_grad()
-    def _targets(self, rows_B: torch.Tensor) -> torch.Tensor:
+    def _targets(self, rows_B: torch.Tensor, heard: Frames) -> torch.Tensor:
         refresh = self._settings.teacher_refresh
         if refresh == "never":
             return self._data.labels_NC[rows_B]
         if refresh == "step":
-            return self._fused(rows_B, self._generator(stream=2))
+            return self._fused(rows_B, self._passes(heard, self._generator(stream=2)))
         size = min(self._settings.batch_size, len(self._data))
         epoch = self.step // (len(self._data) // size)
         if self._epoch_labels_of != epoch:
             # Derived from the teacher at the epoch's first step, which a checkpoint inside the epoch no longer has.
-            everything = torch.arange(len(self._data))
-            self._epoch_labels_NC = self._fused(everything, self._generator(stream=2, at=epoch))
+            everything, generator = torch.arange(len(self._data)), self._generator(stream=2, at=epoch)
+            # A batch at a time: all clips' frames may not fit into memory.
+            probs = [self._passes(self._heard(some_B), generator) for some_B in everything.split(size)]
+            self._epoch_labels_NC = self._fused(everything, torch.cat(probs))
             self._epoch_labels_of = epoch
         assert self._epoch_labels_NC is not None
         return self._epoch_labels_NC[rows_B]
 
-    def _fused(self, rows_B: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    @one_thread()
+    def _passes(self, heard: Frames, generator: torch.Generator) -> torch.Tensor:
+        """Fresh draws of the moving teacher, shape (B, K, C)."""
+        teacher = cast(Head, self._teacher.module)
+        masks = teacher.draw_masks(len(heard), self._data.classifier_draws, generator)
+        return torch.softmax(teacher(heard, masks), dim=-1)
+
+    @one_thread()
+    def _fused(self, rows_B: torch.Tensor, probs_BKC: torch.Tensor) -> torch.Tensor:
         """The pipeline's rule over the fixed draws and fresh draws of the moving teacher."""
         assert self._data.rule is not None
-        teacher = cast(Head, self._teacher.module)
-        masks = teacher.draw_masks(len(rows_B), self._data.classifier_draws, generator)
-        probs_BKC = teacher(self._data.features_NLD[rows_B], masks).softmax(dim=-1)
         if not torch.isfinite(probs_BKC).all():
             raise TrainingError(self._not_finite("the moving teacher's draws are not finite"))
         fresh = Draws(probs_BKC, torch.ones(probs_BKC.shape[:2], dtype=torch.bool))
@@ -97,6 +111,10 @@ class Loop:
         fused_BC = fuse(self._data.rule.weights(draws), draws)
         # A clip that the rule gives no label now keeps the one it came with.
         return torch.where(fused_BC.isnan(), self._data.labels_NC[rows_B], fused_BC)
+
+    def _heard(self, rows_B: torch.Tensor) -> Frames:
+        """On the CPU, where the head learns, whatever device an encoder has just heard the clips on."""
+        return self._data.features.rows(rows_B.tolist()).to("cpu")
 
     def _generator(self, stream: int, at: int | None = None) -> torch.Generator:
         """Random numbers that depend on seed, purpose and step only."""

@@ -3,67 +3,152 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Protocol
 
-import numpy as np
 import torch
-from sklearn.metrics import recall_score
-from sklearn.model_selection import GroupShuffleSplit
-from torch.nn import functional
 
+from tasks.encoders.features import Part
 from tasks.maths.threads import one_thread
 from tasks.networks.config import ClassifierConfig
 from tasks.networks.head import Head
+from tasks.networks.statistics import statistics_of
+from tasks.students.base import Checkpoint
+from tasks.students.source_clips import LabelledClips, Split, split_clips
+from tasks.students.source_loop import Course, Loop
+from tasks.students.source_network import Hearing, Network, Stored, Weights, new_head
+from tasks.students.source_settings import SourceTraining
 
-_EPOCHS = 60
-_BATCH = 32
-_LEARNING_RATE = 1e-3
-_LABEL_SMOOTHING = 0.1  # SHOT, DINE: keeps the source classifier from being sure of everything elsewhere
+CODE_VERSION = 1  # raised when the same settings train another classifier: earlier checkpoints are then left alone
+
+
+class Work(Protocol):
+    """Where runs stand, by their names; kept after each epoch, so that a stopped training goes on from there."""
+
+    def found(self, run: str) -> Checkpoint | None:
+        """Where an earlier run was stopped."""
+        ...
+
+    def keep(self, run: str, checkpoint: Checkpoint) -> None:
+        """Replaces what is kept under this name."""
+        ...
+
+    def report(self, epochs: int, best_ua: float | None) -> None:
+        """Called with the number of epochs that are behind us since the last call, and the run's best UA so far."""
+        ...
 
 
 @dataclass(frozen=True)
-class LabelledClips:
-    """Source clips: features (N, L, D), class indices (N,), speakers ("" where unknown)."""
+class Run:
+    """What a seed came to: UA on the clips held out after its best epoch; it stopped after `epochs`."""
 
-    features_NLD: torch.Tensor
-    labels_N: torch.Tensor
-    speakers: Sequence[str]
-
-
-@one_thread()
-def train_source_classifier(clips: LabelledClips, config: ClassifierConfig, seed: int) -> Head:
-    """Cross-entropy with label smoothing on all clips; statistics for standardisation come from them too."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)  # the layers' initial weights have no generator of their own
-        head = Head(config).train()
-    head.standardise_by(clips.features_NLD)
-    steps = _EPOCHS * max(1, -(-len(clips.labels_N) // _BATCH))
-    optimiser = torch.optim.AdamW(head.parameters(), lr=_LEARNING_RATE, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    for _ in range(_EPOCHS):
-        for rows_B in torch.randperm(len(clips.labels_N), generator=generator).split(_BATCH):
-            masks = head.draw_masks(len(rows_B), 1, generator)
-            logits_BC = head(clips.features_NLD[rows_B], masks)[:, 0]
-            loss = functional.cross_entropy(logits_BC, clips.labels_N[rows_B], label_smoothing=_LABEL_SMOOTHING)
-            optimiser.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
-    return head.eval()
+    seed: int
+    split: Split
+    best_epoch: int
+    ua: float
+    epochs: int
+    weights: Weights | None
 
 
-def held_out_ua(clips: LabelledClips, config: ClassifierConfig, seed: int) -> float | None:
-    """UA on a fifth of the speakers after training on the others; None with fewer than two speakers."""
-    if len(set(clips.speakers)) < 2:
-        return None
-    splitter = GroupShuffleSplit(n_splits=1, test_size=0.2, random_state=seed)
-    train_rows, test_rows = next(splitter.split(np.zeros(len(clips.speakers)), groups=list(clips.speakers)))
-    rest = [clips.speakers[n] for n in train_rows]
-    part = LabelledClips(clips.features_NLD[train_rows], clips.labels_N[train_rows], rest)
-    head = train_source_classifier(part, config, seed)
-    with torch.inference_mode():
-        named_N = head(clips.features_NLD[test_rows]).argmax(dim=-1)
-    gold_N = clips.labels_N[test_rows]
-    return float(recall_score(gold_N, named_N, labels=gold_N.unique(), average="macro"))
+@dataclass(frozen=True)
+class SourceClassifier:
+    """A trained head, the runs that led to it, the best of them, and whether all clips were learnt from in the end."""
+
+    head: Head
+    runs: Sequence[Run]
+    kept: Run
+    on_all_clips: bool
+
+
+def train_source_classifier(
+    clips: LabelledClips, config: ClassifierConfig, training: SourceTraining, work: Work, hearing: Hearing | None = None
+) -> SourceClassifier:
+    """Cross-entropy with label smoothing; the number of epochs is found by UA on speakers held out.
+
+    Over stored features the best run is then repeated on all clips for that many epochs: a fifth of the speakers is
+    too much to leave out. Where the encoder is trained too, the best epoch's weights are kept, since a second training
+    of that length costs much and may not find such a point again.
+
+    The statistics for standardisation come from the clips learnt from, heard by the encoder as it was before training:
+    they are a part of the network and do not move with it.
+
+    Args:
+        clips: What there is to learn from.
+        config: Of the classifier to make.
+        training: How.
+        work: Where it is kept how far training is.
+        hearing: An encoder to train with the head; afterwards it has the kept run's weights. None: `clips.features`.
+
+    Raises:
+        ClipsError: A class has fewer than two clips.
+        TrainingError: A loss that is not finite.
+    """
+    hearing = hearing or Stored(clips.features, torch.device("cpu"))
+    trainer = _Trainer(clips, config, training, work, hearing)
+    with trainer.threads():
+        runs = [trainer.run(training.seed + n) for n in range(training.seeds)]
+        kept = max(runs, key=lambda run: run.ua)  # the first among equals
+        if kept.weights is None:
+            return SourceClassifier(trainer.again_on_all(kept), runs, kept, on_all_clips=True)
+        return SourceClassifier(trainer.as_kept(kept), runs, kept, on_all_clips=False)
+
+
+class _Trainer:
+    """One training of several runs."""
+
+    def __init__(
+        self, clips: LabelledClips, config: ClassifierConfig, training: SourceTraining, work: Work, hearing: Hearing
+    ) -> None:
+        self._clips, self._config, self._training, self._work = clips, config, training, work
+        self._hearing = hearing
+        self._start = [parameter.detach().clone() for parameter in hearing.trained()]
+
+    def threads(self) -> AbstractContextManager[None]:
+        """One thread for small matrices, so that the same input gives the same bits; frames are too large for one."""
+        is_small = self._config.pooling == "mean" and not self._start
+        return one_thread() if is_small else nullcontext()
+
+    def run(self, seed: int) -> Run:
+        """Trains with one seed until nothing gets better."""
+        split = split_clips(self._clips, self._config.classes, self._training.validation, seed)
+        network = self._network(split.train, seed)
+        course = Course(
+            self._clips.labels_N, split.train, split.held_out, seed, self._training.epochs, bool(self._start)
+        )
+        loop = self._advance(f"seed-{seed}", Loop(self._training, network, course))
+        assert loop.best is not None  # a split always holds clips out
+        return Run(seed, split, loop.best.epoch, loop.best.ua, loop.epoch, loop.best.weights)
+
+    def again_on_all(self, run: Run) -> Head:
+        """Repeats a run on all clips."""
+        everything = range(len(self._clips))
+        network = self._network(everything, run.seed)
+        course = Course(self._clips.labels_N, everything, [], run.seed, run.best_epoch)
+        self._advance("all-clips", Loop(self._training, network, course))
+        return network.head.cpu().eval()
+
+    def as_kept(self, run: Run) -> Head:
+        """The run's best epoch; the encoder gets its weights too."""
+        assert run.weights is not None
+        network = self._network(run.split.train, run.seed)
+        network.set_weights(run.weights)
+        return network.head.cpu().eval()
+
+    def _network(self, rows: Sequence[int], seed: int) -> Network:
+        with torch.no_grad():
+            for parameter, start in zip(self._hearing.trained(), self._start, strict=True):
+                parameter.copy_(start)
+        statistics = statistics_of(Part(self._clips.features, rows))
+        return Network(new_head(self._config, statistics, seed), self._hearing)
+
+    def _advance(self, name: str, loop: Loop) -> Loop:
+        if found := self._work.found(name):
+            loop.restore(found)
+        self._work.report(loop.epoch, loop.best_ua)
+        while not loop.is_done:
+            loop.advance()
+            self._work.keep(name, loop.checkpoint())
+            self._work.report(1, loop.best_ua)
+        self._work.report(self._training.epochs - loop.epoch, loop.best_ua)  # those that are not needed
+        return loop

@@ -39,19 +39,19 @@ def encoder() -> Encoder:
 
 
 def test_encode_gives_one_layer_of_dim_numbers_per_clip(encoder: Encoder) -> None:
-    rows_NLD = encoder.encode([speechlike(1), speechlike(2)])
+    rows_NLD = encoder.hear([speechlike(1), speechlike(2)]).means_BLD()
     assert rows_NLD.shape == (2, encoder.n_layers, encoder.dim) == (2, 1, encoder.dim)
     assert (rows_NLD.dtype, rows_NLD.device.type) == (torch.float32, "cpu")
 
 
 def test_encode_of_no_clips_is_an_empty_tensor_of_the_right_shape(encoder: Encoder) -> None:
-    assert encoder.encode([]).shape == (0, 1, encoder.dim)
+    assert encoder.hear([]).means_BLD().shape == (0, 1, encoder.dim)
 
 
 def test_a_row_does_not_depend_on_its_batch(encoder: Encoder) -> None:
     waves = [speechlike(1, 0.7), speechlike(2, 3.0), np.zeros(SECOND, np.float32), speechlike(3, 1.1)]
-    together = encoder.encode(waves)
-    alone = torch.cat([encoder.encode([wave]) for wave in reversed(waves)]).flip(0)
+    together = encoder.hear(waves).means_BLD()
+    alone = torch.cat([encoder.hear([wave]).means_BLD() for wave in reversed(waves)]).flip(0)
     assert torch.equal(together, alone)
 
 
@@ -71,7 +71,7 @@ ODD_WAVES = {
 
 @pytest.mark.parametrize("wave", ODD_WAVES.values(), ids=ODD_WAVES.keys())
 def test_every_wave_gives_finite_numbers(encoder: Encoder, wave: NDArray[np.float32]) -> None:
-    rows_NLD = encoder.encode([wave])
+    rows_NLD = encoder.hear([wave]).means_BLD()
     assert torch.isfinite(rows_NLD).all()
     assert rows_NLD.abs().max() < 1e4
 
@@ -79,7 +79,9 @@ def test_every_wave_gives_finite_numbers(encoder: Encoder, wave: NDArray[np.floa
 @pytest.mark.parametrize("gain", [0.01, 0.3, 4.0])
 def test_the_recording_gain_changes_nothing(encoder: Encoder, gain: float) -> None:
     wave = speechlike(2)
-    torch.testing.assert_close(encoder.encode([wave * np.float32(gain)]), encoder.encode([wave]), atol=5e-3, rtol=1e-3)
+    torch.testing.assert_close(
+        encoder.hear([wave * np.float32(gain)]).means_BLD(), encoder.hear([wave]).means_BLD(), atol=5e-3, rtol=1e-3
+    )
 
 
 def test_dynamics_within_a_clip_are_kept() -> None:

@@ -81,9 +81,9 @@ def test_each_stage_is_a_flow_run_in_the_server_and_a_fresh_run_is_none(
 
     shutil.rmtree(project.cache)
     assert "report" in run(project, prefect_url)
-    assert names_of_flows(prefect_url) == STAGES | {"mifuse"}
+    assert names_of_flows(prefect_url) == STAGES | {"mifuse", "shards"}  # shards: of the encoder's pass
     runs = flow_runs(prefect_url)
-    assert len(runs) == 7
+    assert len(runs) == 8
     assert {each["state_type"] for each in runs} == {"COMPLETED"}
     assert "everything is fresh" in run(project, prefect_url)
-    assert len(flow_runs(prefect_url)) == 7
+    assert len(flow_runs(prefect_url)) == 8

@@ -181,7 +181,7 @@ def test_only_a_stage_whose_input_is_stale_is_refused(project: Project) -> None:
 def test_an_unknown_stage_is_refused_with_the_known_ones(project: Project) -> None:
     result = project.mifuse("run", "small", "--only", "fuse")
     assert result.exit_code == 2
-    assert 'no stage "fuse". The stages are index_clips, mc_dropout, query_lalm' in result.output
+    assert 'no stage "fuse". The stages are index_clips, target_statistics, mc_dropout' in result.output
 
 
 def test_a_result_that_was_cut_off_before_its_record_does_not_count(project: Project) -> None:

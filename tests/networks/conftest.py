@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 import torch
 
+from tasks.encoders.features import Means
 from tasks.encoders.logmel import LogMelSettings
 from tasks.maths.threads import one_thread
 from tasks.networks.config import ClassifierConfig
 from tasks.networks.head import Head
+from tasks.networks.statistics import statistics_of
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +32,7 @@ def head_of(config: ClassifierConfig, seed: int = 0) -> Head:
     head = Head(config)
     with torch.no_grad():
         head.layer_scores.copy_(torch.randn(config.n_layers))
-    head.standardise_by(3 * torch.randn(11, config.n_layers, config.dim) + 2)
+    head.standardise_by(statistics_of(Means(3 * torch.randn(11, config.n_layers, config.dim) + 2)))
     return head
 
 

@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tasks.contracts.errors import CheckpointError
+from tasks.encoders.base import Frames
 from tasks.networks.config import ClassifierConfig
 from tasks.networks.folder import load_classifier, save_classifier
 from tasks.networks.head import Head
@@ -26,8 +27,8 @@ def test_a_classifier_comes_back_bit_for_bit(folder: Path, head: Head, config: C
 
 
 def test_its_answers_are_the_same(folder: Path, head: Head) -> None:
-    features_NLD = torch.randn(4, 3, 5)
-    assert torch.equal(load_classifier(folder)[0](features_NLD), head(features_NLD))
+    heard = Frames.of_means(torch.randn(4, 3, 5))
+    assert torch.equal(load_classifier(folder)[0](heard), head(heard))
 
 
 def test_it_is_loaded_ready_to_predict(folder: Path) -> None:

@@ -39,8 +39,8 @@ def test_the_answer_is_the_softmax_of_the_head_over_the_audio(
     tmp_path: Path, files: list[AudioFile], student: Path
 ) -> None:
     probs_NC, classes = predict_files(student, files, tmp_path / "features")
-    features_NLD = LogMelSettings().build().encode([read_audio(file.path) for file in files])
-    logits_NC = load_classifier(student)[0](features_NLD).detach().double().numpy()
+    heard = LogMelSettings().build().hear([read_audio(file.path) for file in files])
+    logits_NC = load_classifier(student)[0](heard).detach().double().numpy()
     assert classes == ["sad", "angry"]
     np.testing.assert_allclose(probs_NC, np.exp(logits_NC) / np.exp(logits_NC).sum(axis=1, keepdims=True), rtol=1e-5)
 
@@ -79,3 +79,12 @@ def test_a_student_of_another_encoder_is_refused_before_any_audio_is_read(
     with pytest.raises(CheckpointError, match="another version of its encoder"):
         predict_files(tmp_path / "old", [AudioFile("0" * 64, tmp_path / "gone.wav", 1.0)], tmp_path / "features")
     assert not (tmp_path / "features").exists()
+
+
+def test_more_clips_than_are_held_at_once_all_get_their_answer(
+    tmp_path: Path, files: list[AudioFile], student: Path
+) -> None:
+    """Chunks of 256: the three recordings again and again, in an order that is not the content's."""
+    three_NC, _ = predict_files(student, files, tmp_path / "features")
+    many_NC, _ = predict_files(student, files * 200, tmp_path / "features")
+    np.testing.assert_allclose(many_NC, np.tile(three_NC, (200, 1)), atol=1e-6)

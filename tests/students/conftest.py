@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 import pytest
 import torch
 
+from tasks.encoders.base import Frames
+from tasks.encoders.features import Means
 from tasks.fusion.base import Draws
 from tasks.fusion.mutual_information import MutualInformationRule
 from tasks.maths.threads import one_thread
@@ -30,10 +32,10 @@ class WatchedHead(Head):
 
     passes: ClassVar[list[tuple[torch.Tensor, Masks | None, dict[str, torch.Tensor]]]] = []
 
-    def forward(self, features_NLD: torch.Tensor, masks: Masks | None = None) -> torch.Tensor:
+    def forward(self, heard: Frames, masks: Masks | None = None) -> torch.Tensor:
         weights = {name: tensor.detach().clone() for name, tensor in self.state_dict().items()}
-        self.passes.append((features_NLD, masks, weights))
-        return super().forward(features_NLD, masks)
+        self.passes.append((heard.means_BLD(), masks, weights))
+        return super().forward(heard, masks)
 
 
 @pytest.fixture
@@ -62,7 +64,7 @@ def data_of(n: int = 12, seed: int = 0, **changed: Any) -> TrainingData:
     valid_NK[0, 1:], valid_NK[1], valid_NK[2, 3] = False, False, False
     probs_NKC[~valid_NK] = 0
     given: dict[str, Any] = {
-        "features_NLD": torch.randn(n, 2, 5, generator=generator),
+        "features": Means(torch.randn(n, 2, 5, generator=generator)),
         "labels_NC": torch.randn(n, 3, generator=generator).softmax(dim=-1),
         "draws": [Draws(probs_NKC, valid_NK), None],
         "rule": MutualInformationRule().fit([], []),

@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from tasks.contracts.errors import TrainingError
+from tasks.encoders.features import Means, Part
 from tasks.networks.head import Head
+from tasks.networks.statistics import statistics_of
 from tasks.students.base import Checkpoint, Student, TrainingData
 from tasks.students.mi_fuse import MIFuseSettings
 
@@ -54,7 +56,7 @@ def test_the_classifier_that_it_starts_from_is_left_as_it_is(head: Head, data_of
 
 
 def test_the_student_keeps_the_statistics_of_the_classifier(head: Head, data_of: Callable[..., TrainingData]) -> None:
-    head.standardise_by(torch.randn(9, 2, 5))
+    head.standardise_by(statistics_of(Means(torch.randn(9, 2, 5))))
     student = train(head, data_of()).head
     assert torch.equal(student.mean_LD, head.mean_LD)
     assert torch.equal(student.std_LD, head.std_LD)
@@ -66,13 +68,14 @@ def test_the_student_comes_ready_to_predict(head: Head, data_of: Callable[..., T
 
 def test_it_learns_labels_that_can_be_learnt(head: Head, data_of: Callable[..., TrainingData]) -> None:
     data = data_of(n=60)
-    labels_N = data.features_NLD[:, 0, :3].argmax(dim=-1)
+    heard = data.features.rows(range(60))
+    labels_N = heard.means_BLD()[:, 0, :3].argmax(dim=-1)
     taught = data_of(
-        n=60, features_NLD=data.features_NLD, labels_NC=torch.nn.functional.one_hot(labels_N, 3).float(), rule=None
+        n=60, features=data.features, labels_NC=torch.nn.functional.one_hot(labels_N, 3).float(), rule=None
     )
     student = train(head, taught, teacher_refresh="never", steps=300, batch_size=30).head
     with torch.no_grad():
-        assert (student(data.features_NLD).argmax(dim=-1) == labels_N).float().mean() > 0.9
+        assert (student(heard).argmax(dim=-1) == labels_N).float().mean() > 0.9
 
 
 def test_diversity_spreads_the_predictions(head: Head, data_of: Callable[..., TrainingData]) -> None:
@@ -118,14 +121,14 @@ def test_a_checkpoint_is_offered_every_250_steps_but_not_at_the_end(
 @pytest.mark.parametrize("n", [0, 1])
 def test_fewer_than_two_clips_are_refused(head: Head, data_of: Callable[..., TrainingData], n: int) -> None:
     data = data_of()
-    few = data_of(features_NLD=data.features_NLD[:n], labels_NC=data.labels_NC[:n])
+    few = data_of(features=Part(data.features, range(n)), labels_NC=data.labels_NC[:n])
     with pytest.raises(TrainingError, match=f"{n} clips have a pseudo-label; training needs at least 2"):
         train(head, few)
 
 
 def test_two_clips_are_enough(head: Head, data_of: Callable[..., TrainingData]) -> None:
     data = data_of()
-    two = data_of(features_NLD=data.features_NLD[:2], labels_NC=data.labels_NC[:2], rule=None)
+    two = data_of(features=Part(data.features, range(2)), labels_NC=data.labels_NC[:2], rule=None)
     assert train(head, two, teacher_refresh="never").curves[-1]["step"] == 8
 
 
@@ -142,10 +145,10 @@ def test_a_learning_rate_that_blows_up_is_told_as_such(
 def test_features_that_are_not_finite_stop_training_at_its_first_step(
     head: Head, data_of: Callable[..., TrainingData], refresh: str
 ) -> None:
-    data = data_of(n=4)
-    data.features_NLD[3, 0, 0] = torch.nan
+    means_NLD = torch.randn(4, 2, 5)
+    means_NLD[3, 0, 0] = torch.nan
     with pytest.raises(TrainingError, match="at step 1"):
-        train(head, data, teacher_refresh=refresh)
+        train(head, data_of(n=4, features=Means(means_NLD)), teacher_refresh=refresh)
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
 from flows.__main__ import main
 from tasks.storage.answers import AnswerStore, Spent
+from tasks.storage.feature_shards import write_shard
 from tests.storage.conftest import Cache
 from tests.storage.kept_answers import MODEL, put, put_unnoted
 
@@ -26,9 +28,10 @@ class Folder:
         self.answers = root / "answers"
         self.result = Cache(root).finish()
         self.index = root / "audio" / "hashes.parquet"
-        self.features = root / "features" / "logmel" / "a.parquet"
+        self.features = root / "features" / "logmel" / "a.arrow"
         self.work = root / "work" / "train_student-1" / "step.pt"
-        for file in (self.index, self.features, self.work):
+        write_shard(self.features, ["a"], [np.zeros((1, 1, 2), np.float32)])
+        for file in (self.index, self.work):
             file.parent.mkdir(parents=True, exist_ok=True)
             pl.DataFrame({"sha256": ["a"]}).write_parquet(file)
         self.keys = [put(self.answers, 0), put(self.answers, 1, refusal="SAFETY"), put_unnoted(self.answers)]

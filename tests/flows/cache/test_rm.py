@@ -18,7 +18,7 @@ from tests.storage.kept_answers import MODEL, asked_of, put
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ([], "nothing is named. Give --answers, --features, --audio, --work or several"),
+        ([], "nothing is named. Give --answers, --features, --mc-draws, --audio, --work or several"),
         (["--answers"], "all of them were paid for. Say which, by --model, --prompt or --status; or --all"),
         (["--model", MODEL], "--model, --prompt, --status and --all are about --answers; give that too"),
         (["--features", "--all"], "--all are about --answers; give that too"),

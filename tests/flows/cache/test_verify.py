@@ -48,7 +48,7 @@ def spoil_batch_job(cache: Folder) -> None:
     [
         (spoil_answer, "is kept under a key that is not its own", "or `mifuse cache rm --answers --status damaged`"),
         (spoil_index, "hashes.parquet cannot be read", "`mifuse cache rm --audio`: then the next run measures"),
-        (spoil_features, "a.parquet cannot be read", "`mifuse cache rm --features`: then the next run"),
+        (spoil_features, "a.arrow: stored features that cannot", "`mifuse cache rm --features`: then the next run"),
         (spoil_result, "fuse_labels/f1: labels.parquet was edited", "remove the result's folder: then `mifuse run`"),
         (spoil_batch_job, "the record of a batch job cannot be read", "Restore the file, or move it away"),
     ],

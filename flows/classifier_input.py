@@ -1,0 +1,36 @@
+"""What results take from the classifier's folder: checked, and as one digest."""
+
+from __future__ import annotations
+
+from flows.settings import PipelineSettings
+from tasks.contracts.errors import CheckpointError
+from tasks.networks.checkpoint import is_checkpoint
+from tasks.networks.config import WEIGHTS_FILE, check_classes, check_encoder, read_config, read_content
+from tasks.storage.files import sha256_of_file, sha256_of_json
+from tasks.teachers.mc_dropout import check_dropout
+
+
+def classifier_input(pipeline: PipelineSettings) -> dict[str, str]:
+    """The classifier as its teacher uses it: weights, classes after `labels`, dropout, encoder.
+
+    Raises:
+        CheckpointError: No classifier there, other classes than the pipeline's, another encoder than its own,
+            `dropout: all` for an encoder without, or `standardise: target` for one that does not standardise.
+    """
+    teacher, folder = pipeline.classifier, pipeline.classifier.path
+    config = read_config(folder, teacher.labels, teacher.dropout_rate)
+    check_classes(config, pipeline.classes, folder)
+    check_encoder(config, folder)
+    check_dropout(teacher, config)
+    is_theirs = is_checkpoint(read_content(folder))
+    if is_theirs and teacher.standardise == "target":
+        raise CheckpointError(
+            f"{folder}: teachers.{pipeline.classifier_name}.standardise is target, but this transformers checkpoint "
+            "was trained without standardisation: there are no statistics of its source to put the target's in the "
+            "place of. Set `standardise: source`."
+        )
+    # Of a transformers checkpoint the encoder's identity covers the whole folder.
+    weights = None if is_theirs else sha256_of_file(folder / WEIGHTS_FILE)
+    # Not where the encoder lies and whether its frames are stored; `encoder_identity` says what it is.
+    described = config.model_dump(mode="json", exclude={"encoder", "frames"})
+    return {"classifier": sha256_of_json([weights, described])}
