@@ -47,7 +47,7 @@ def head(folder: Path, layers: int, repeats: int) -> Table:
 
 def all_dropouts(folder: Path, layers: int, repeats: int) -> Table:
     """`dropout: all` beside a loop over calls and beside replication, both padded and in `model.train()`."""
-    settings, files = make_encoder(folder, layers), make_clips(folder, 8, 1, 6)
+    settings, files = make_encoder(folder, layers), make_clips(folder, 8, 1, 5)
     encoder, naive = settings.build("cpu"), transformers.AutoModel.from_pretrained(settings.model)
     classifier, plain = make_head(encoder), torch.nn.Sequential(torch.nn.Dropout(0.2), torch.nn.Linear(encoder.dim, 4))
     batches = plan_batches(files, (), _BATCH_S)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from flows.dag import draws_file, nodes_of
 from flows.freshness import Verdict, examine
@@ -99,14 +102,39 @@ class Place:
             )
         # The work reads what is shown, the fingerprint was made of what is kept: they must be the same.
         self.show_kept(before)
-        started = time.monotonic()
-        written = self.store.begin(verdict.node)
-        try:
-            stats = work(written, self.store.work_folder(verdict.node, verdict.fingerprint))
-            self.store.finish(verdict.node, written, _record(verdict, stats, time.monotonic() - started))
-        finally:
-            shutil.rmtree(written, ignore_errors=True)
-        return stats
+        work_folder = self.store.work_folder(verdict.node, verdict.fingerprint)
+        # Who asks for money waits for its turn model by model: see `tasks.teachers.session`.
+        with nullcontext(False) if verdict.node.stage == "query_lalm" else _alone(work_folder) as waited:
+            kept = self.store.kept(verdict.node, verdict.fingerprint) if waited else None
+            if kept is not None and kept.unfinished is None:  # the other run's
+                self.store.show(verdict.node, kept)
+                return dict(kept.stats)
+            started = time.monotonic()
+            written = self.store.begin(verdict.node)
+            try:
+                stats = work(written, work_folder)
+                self.store.finish(verdict.node, written, _record(verdict, stats, time.monotonic() - started))
+            finally:
+                shutil.rmtree(written, ignore_errors=True)
+            return stats
+
+
+@contextmanager
+def _alone(work_folder: Path) -> Iterator[bool]:
+    """One process at a time has this folder, of pipelines of other names too; True after another one had it."""
+    lock = FileLock(make_folder(work_folder.parent) / f"{work_folder.name}.lock")
+    waited = False
+    try:
+        lock.acquire(timeout=0)  # the system lets go of it when its process dies
+    except Timeout:
+        waited = True
+        print(f"  another run computes the same (it holds {lock.lock_file}); waiting for it to end", flush=True)
+        lock.acquire()
+    try:
+        yield waited
+    finally:
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
 
 
 def _record(verdict: Verdict, stats: dict[str, Any], took_s: float) -> Record:

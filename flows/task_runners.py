@@ -43,8 +43,13 @@ def worker_settings(teacher: MCDropoutSettings) -> WorkerSettings:
     """For each worker of the teacher's runner. The cores of this machine are shared out among those that are here."""
     runner = teacher.runner
     elsewhere = not isinstance(runner, ThreadsRunner) and runner.address is not None
-    share = 1 if elsewhere else max(1, (os.cpu_count() or 1) // runner.workers)
+    share = 1 if elsewhere else max(1, _cores() // runner.workers)
     return WorkerSettings(runner=runner.kind, device=teacher.device, torch_threads=teacher.torch_threads or share)
+
+
+def _cores() -> int:
+    """That this process may use: a container or `taskset` may give it fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def outcome_of(shard: PrefectFuture[ShardDone], runner: RunnerSettings) -> ShardDone | BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from flows.place import Place, open_place
 from tasks import index_clips
 from tasks.contracts.errors import CheckpointError, ClipsError, SettingsError
 from tasks.encoders.features import AudioFile, features_of
+from tasks.networks.checkpoint import is_checkpoint
+from tasks.networks.config import CONFIG_FILE, read_content
 from tasks.storage.clips import each_audio_once, read_usable_clips
 from tasks.storage.files import sha256_of_json
 from tasks.students.source_settings import SourceSettings
@@ -35,9 +38,26 @@ def train_source(pipeline: str, pipelines: str, cache: str, force: bool = False)
     source, folder = place.settings.source, place.settings.classifier.path
     if source is None:
         raise SettingsError(f'{pipelines}, pipeline "{pipeline}": no `source:`; train-source needs labelled audio.')
-    if (folder / "config.json").exists() and not force:
-        raise CheckpointError(f"{folder}: holds a classifier already. Train it again with --force, or change its path.")
+    _check_may_write(folder, force)
     _train(place, source, folder)
+
+
+def _check_may_write(folder: Path, force: bool) -> None:
+    """Before the training: nobody waits hours to hear that its result has nowhere to go."""
+    if (folder / CONFIG_FILE).exists():
+        if is_checkpoint(read_content(folder)):
+            raise CheckpointError(
+                f"{folder}: holds a transformers checkpoint, which is used as it is; --force does not overwrite it. To "
+                "train a classifier, change the teacher's `path`."
+            )
+        if not force:
+            raise CheckpointError(
+                f"{folder}: holds a classifier already. Train it again with --force, or change its path."
+            )
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        why = "cannot be written to" if there.is_dir() else "is a file"
+        raise CheckpointError(f"{folder}: no classifier can be kept there: {there} {why}. Change the teacher's `path`.")
 
 
 def _train(place: Place, source: SourceSettings, folder: Path) -> None:
@@ -52,10 +72,10 @@ def _train(place: Place, source: SourceSettings, folder: Path) -> None:
     _tell(told_clips(clips, config.classes))
     hearing = _hearing(table, place, source, clips)
     work_folder = place.shared("work") / f"train_source-{_key(table, place, source)[:24]}"
-    if work_folder.is_dir():
-        _tell("goes on where it was stopped")
     runs = source.seeds + (0 if source.fine_tunes else 1)
     with work_in(work_folder, runs * source.epochs) as work:
+        if work_folder.is_dir():
+            _tell("goes on where it was stopped")
         made = train_source_classifier(clips, config, source, work, hearing)
         _save(folder, made, config, hearing, work_folder)
     for line in told_training(made, clips, config.classes, source.epochs):
@@ -72,15 +92,26 @@ def _labelled_clips(place: Place, source: SourceSettings) -> pl.DataFrame:
     table = place.shared("work") / f"source-{place.name}.parquet"
     facts = facts_memory(place.cache)
     index_clips.index_clips(source.clips, hash_memory(place.cache, source.clips), facts, table)
-    clips = each_audio_once(read_usable_clips(table))
+    clips = read_usable_clips(table)
     classes = place.settings.classes
-    labelled = clips.filter(pl.col("gold_label").is_in(classes))
+    named = clips.filter(pl.col("gold_label").is_in(classes))
+    if unlabelled := each_audio_once(clips).height - each_audio_once(named).height:
+        _tell(f"{unlabelled:,} clips left out: their label is none of {', '.join(classes)}")
+    labelled = each_audio_once(_without_contradictions(named))
     if absent := sorted(set(classes) - set(labelled["gold_label"])):
         found = ", ".join(sorted(set(clips["gold_label"].drop_nulls()))) or "none"
         raise ClipsError(f"source.clips: no clip is labelled {', '.join(absent)}. Labels found: {found}.")
-    if left_out := clips.height - labelled.height:
-        _tell(f"{left_out:,} clips left out: their label is none of {', '.join(classes)}")
     return labelled.with_columns(pl.col("speaker").fill_null(""))
+
+
+def _without_contradictions(named: pl.DataFrame) -> pl.DataFrame:
+    """Less the recordings that are there more than once, with more than one label: nobody knows which is right."""
+    contradicts = pl.col("gold_label").n_unique().over("sha256") > 1
+    if (twice := named.filter(contradicts).sort("sha256", "clip_id")).height:
+        first = twice.filter(pl.col("sha256") == twice["sha256"][0]).select("clip_id", "gold_label").iter_rows()
+        told = ", ".join(f'"{clip_id}" is {label}' for clip_id, label in first)
+        _tell(f"{twice['sha256'].n_unique():,} recordings left out: one and the same has several labels, as in: {told}")
+    return named.filter(~contradicts)
 
 
 def _key(table: pl.DataFrame, place: Place, source: SourceSettings) -> str:

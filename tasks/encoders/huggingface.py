@@ -9,12 +9,14 @@ from pydantic import Field, model_validator
 
 from tasks.contracts.errors import CheckpointError
 from tasks.contracts.settings import OPERATIONAL, FolderOrHubName, Settings
-from tasks.storage.files import sha256_of_folder
+from tasks.storage.files import sha256_of_file, sha256_of_json
 
 if TYPE_CHECKING:
     from tasks.encoders.pretrained import PretrainedEncoder
 
 _CODE_VERSION = 2  # raised when the same weights would give other features
+# What transformers reads is among these. A README, a .git or what a trainer leaves behind makes no other encoder.
+_READ_SUFFIXES = {".json", ".safetensors", ".bin"}
 
 
 class HuggingFaceSettings(Settings):
@@ -50,7 +52,9 @@ class HuggingFaceSettings(Settings):
                 f"{folder}: no pretrained encoder there (config.json is missing). "
                 "Give a folder that save_pretrained wrote, or a name on the Hugging Face hub."
             )
-        return {"content": sha256_of_folder(folder), **self._common()}
+        read = [file for file in folder.iterdir() if file.suffix in _READ_SUFFIXES and file.is_file()]
+        content = {file.name: sha256_of_file(file) for file in read if not file.name.startswith(".")}
+        return {"content": sha256_of_json(content), **self._common()}
 
     def _common(self) -> dict[str, Any]:
         return {"kind": self.kind, "precision": self.precision, "padding": self.padding, "code_version": _CODE_VERSION}

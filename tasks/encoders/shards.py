@@ -10,6 +10,7 @@ import polars as pl
 
 from tasks.encoders.batches import AudioFile, plan_batches
 from tasks.storage.files import replacing
+from tasks.storage.tables import read_metadata
 
 _SCHEMA: dict[str, type[pl.DataType] | pl.DataType] = {
     "shard": pl.Int64,
@@ -53,7 +54,8 @@ def plan_shards(path: Path, missing: Sequence[Batch], batch_seconds: float, size
     """Shares out what is missing and writes it to `path`.
 
     A plan found there is of the same run before it was interrupted. Its batches stay together, less the rows that are
-    finished: a clip's bits depend on what goes through the matrices beside it, and so they are as if undisturbed.
+    finished: a clip's bits depend on what goes through the matrices beside it, and so they are as if undisturbed. One
+    for another `batch_seconds` is left: who lowers it does so because memory was not enough for those batches.
 
     Args:
         path: The plan, in the run's own folder.
@@ -61,7 +63,7 @@ def plan_shards(path: Path, missing: Sequence[Batch], batch_seconds: float, size
         batch_seconds: See `plan_batches`.
         size: Of a shard.
     """
-    shards = _as_planned_before(path, missing) or _new_plan(missing, batch_seconds, size)
+    shards = _as_planned_before(path, missing, batch_seconds) or _new_plan(missing, batch_seconds, size)
     rows = [
         (number, place, file.sha256, str(file.path), file.duration_s, list(batch.draws))
         for number, shard in enumerate(shards)
@@ -69,7 +71,7 @@ def plan_shards(path: Path, missing: Sequence[Batch], batch_seconds: float, size
         for file in batch.files
     ]
     with replacing(path) as temporary:
-        pl.DataFrame(rows, _SCHEMA, orient="row").write_parquet(temporary)
+        pl.DataFrame(rows, _SCHEMA, orient="row").write_parquet(temporary, metadata=_written_for(batch_seconds))
 
 
 def count_shards(path: Path) -> tuple[int, int]:
@@ -113,8 +115,12 @@ def _full(batches: Iterator[Batch], size: ShardSize) -> Iterator[Shard]:
         yield shard
 
 
-def _as_planned_before(path: Path, missing: Sequence[Batch]) -> list[Shard] | None:
-    if not path.is_file():
+def _written_for(batch_seconds: float) -> dict[str, str]:
+    return {"batch_seconds": str(float(batch_seconds))}
+
+
+def _as_planned_before(path: Path, missing: Sequence[Batch], batch_seconds: float) -> list[Shard] | None:
+    if not path.is_file() or not _written_for(batch_seconds).items() <= read_metadata(path).items():
         return None
     wanted = {(file.sha256, group.draws): file for group in missing for file in group.files}
     before = [_shard(rows) for rows in pl.read_parquet(path).partition_by("shard", maintain_order=True)]

@@ -35,6 +35,8 @@ def save_classifier(folder: Path, head: Head, config: ClassifierConfig, encoder_
     if encoder_folder is not None:
         config = _with_encoder(folder, config, encoder_folder)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in head.state_dict().items()}
+    # An older config beside new weights would load, perhaps with its classes in another order.
+    (folder / CONFIG_FILE).unlink(missing_ok=True)
     with replacing(folder / WEIGHTS_FILE) as temporary:
         temporary.write_bytes(save(weights))
     with replacing(folder / CONFIG_FILE) as temporary:
@@ -47,7 +49,7 @@ def load_classifier(
     """The head in evaluation mode on the CPU, and its config; see `read_config`.
 
     Raises:
-        CheckpointError: Not a classifier folder, or weights that do not fit its config.
+        CheckpointError: Not a classifier folder, weights that do not fit its config, or one that is not finite.
     """
     config = read_config(folder, labels, dropout_rate)
     head = Head(config)
@@ -56,6 +58,11 @@ def load_classifier(
         head.load_state_dict(head_weights(folder, config) if theirs else load_file(folder / WEIGHTS_FILE))
     except (RuntimeError, SafetensorError, OSError) as error:
         raise CheckpointError(f"{folder / WEIGHTS_FILE}: does not fit {CONFIG_FILE}: {error}") from error
+    if bad := [name for name, weights in head.state_dict().items() if not weights.isfinite().all()]:
+        raise CheckpointError(
+            f"{folder / WEIGHTS_FILE}: {bad[0]} of the classifier's head holds numbers that are not finite. All of its "
+            "answers would be so. Train the classifier again, or give another."
+        )
     return head.eval(), config
 
 

@@ -88,7 +88,8 @@ def train_source_classifier(
     trainer = _Trainer(clips, config, training, work, hearing)
     with trainer.threads():
         runs = [trainer.run(training.seed + n) for n in range(training.seeds)]
-        kept = max(runs, key=lambda run: run.ua)  # the first among equals
+        # A UA on voices that were heard in training is too high to be compared; of equals the first.
+        kept = max(runs, key=lambda run: (run.split.speakers is not None, run.ua))
         if kept.weights is None:
             return SourceClassifier(trainer.again_on_all(kept), runs, kept, on_all_clips=True)
         return SourceClassifier(trainer.as_kept(kept), runs, kept, on_all_clips=False)

@@ -79,21 +79,24 @@ class Loop:
 
     def advance(self) -> None:
         """One epoch: every clip to learn from once, then those held out."""
-        generator = self._generator(_MASKS)
-        batches = self._batches()
-        self._network.head.train()
         try:
-            for number, rows_B in enumerate(batches):
-                self._set_rate(self.epoch + number / len(batches))
-                self._step(rows_B, (self._course.seed, self.epoch * len(batches) + number), generator)
-        except RuntimeError as error:
+            self._learn()
+            self.epoch += 1
+            if self._course.held_out:
+                self._validate()
+        except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
                 raise TrainingError(self._too_large()) from error
             raise
+
+    def _learn(self) -> None:
+        generator = self._generator(_MASKS)
+        batches = self._batches()
+        self._network.head.train()
+        for number, rows_B in enumerate(batches):
+            self._set_rate(self.epoch + number / len(batches))
+            self._step(rows_B, (self._course.seed, self.epoch * len(batches) + number), generator)
         self._network.head.eval()
-        self.epoch += 1
-        if self._course.held_out:
-            self._validate()
 
     def _batches(self) -> list[list[int]]:
         order_N = torch.randperm(len(self._course.train), generator=self._generator(_ORDER))

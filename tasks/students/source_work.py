@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from tqdm import tqdm
 
+from tasks.contracts.errors import CacheError
 from tasks.contracts.progress import progress_bar
+from tasks.storage.files import make_folder
 from tasks.students.base import Checkpoint
 from tasks.students.checkpoints import read_checkpoint, write_checkpoint
 
@@ -42,7 +45,27 @@ def work_in(folder: Path, epochs: int) -> Iterator[FolderWork]:
     Args:
         folder: Named after all that the result depends on, so that other work is never gone on with.
         epochs: How many there are at most.
+
+    Raises:
+        CacheError: Another process works there; the first of the two to end would take the other's checkpoints away.
     """
-    with progress_bar("training the source classifier", epochs, "epochs") as bar:
+    with _alone_in(folder), progress_bar("training the source classifier", epochs, "epochs") as bar:
         yield FolderWork(folder, bar)
-    shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    lock = FileLock(make_folder(folder.parent) / f"{folder.name}.lock")
+    try:
+        lock.acquire(timeout=0)  # the system lets go of it when its process dies
+    except Timeout as error:
+        raise CacheError(
+            f"{lock.lock_file}: another `mifuse train-source` trains this classifier right now. Wait for it to end or "
+            "stop it, then try again."
+        ) from error
+    try:
+        yield
+    finally:
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()

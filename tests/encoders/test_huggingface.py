@@ -22,6 +22,17 @@ def test_one_other_byte_makes_another_encoder(small_wavlm: Path, tmp_path: Path,
     assert HuggingFaceSettings(model=str(changed)).identity() != HuggingFaceSettings(model=str(small_wavlm)).identity()
 
 
+@pytest.mark.parametrize(
+    "file", ["README.md", ".cache/huggingface/model.metadata", ".hidden.json", "checkpoint-9/x.bin"]
+)
+def test_what_transformers_does_not_read_makes_no_other_encoder(small_wavlm: Path, tmp_path: Path, file: str) -> None:
+    """Otherwise a classifier on it would be refused for the sake of a README."""
+    changed = shutil.copytree(small_wavlm, tmp_path / "changed")
+    (changed / file).parent.mkdir(parents=True, exist_ok=True)
+    (changed / file).write_text("new")
+    assert HuggingFaceSettings(model=str(changed)).identity() == HuggingFaceSettings(model=str(small_wavlm)).identity()
+
+
 def test_a_hub_name_is_identified_by_its_name_and_revision() -> None:
     settings = HuggingFaceSettings(model="microsoft/wavlm-base-plus", revision="4c66d48")
     expected = {"kind": "huggingface", "model": "microsoft/wavlm-base-plus", "revision": "4c66d48"}

@@ -90,6 +90,13 @@ def test_a_clip_that_has_moved_since_is_read_where_it_is_now(plan: Path, files: 
     assert paths == {Path("/elsewhere")}
 
 
+def test_with_another_batch_seconds_the_batches_are_planned_anew(plan: Path, files: list[AudioFile]) -> None:
+    """Lowering it is what a run that died for want of memory asks for."""
+    plan_shards(plan, [Batch(files, DRAWS)], 60, SMALL)
+    plan_shards(plan, [Batch(files, DRAWS)], 8, SMALL)
+    assert [batch.files for shard in planned(plan) for batch in shard] == plan_batches(files, (), 8)[::-1]
+
+
 @pytest.mark.parametrize("draws", [DRAWS, (4, 5)], ids=["another clip", "other draws"])
 def test_a_plan_that_does_not_cover_what_is_missing_is_made_anew(
     plan: Path, files: list[AudioFile], draws: tuple[int, ...]

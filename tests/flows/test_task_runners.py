@@ -58,7 +58,7 @@ def test_ray_joins_a_cluster_or_starts_one_with_a_core_per_worker() -> None:
 
 
 def test_the_cores_are_shared_out_among_the_workers_of_this_machine() -> None:
-    cores = os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0))
     assert worker_settings(teacher()).torch_threads == cores
     many = worker_settings(teacher(runner={"kind": "threads", "workers": 2 * cores}))
     assert many.torch_threads == 1

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from tasks.encoders.features import AudioFile
@@ -20,6 +21,7 @@ from tasks.networks.predict import predict_files
 from tasks.storage.files import sha256_of_file
 from tasks.synthesis.corpus import make_corpus
 from tests.flows.conftest import SETTINGS, Project
+from tests.networks.audio_classifiers import save_audio_classifier
 from tests.students.source_toys import save_wavlm
 
 Contents = Callable[[Path], dict[str, bytes]]
@@ -83,6 +85,54 @@ def test_a_training_that_fails_leaves_the_old_classifier_as_it_was(bare: Project
     assert "error: training the source classifier: the " in result.output
     assert "Lower source.learning_rate (now 1e+30)" in result.output
     assert contents(bare.folder / "classifier") == before
+
+
+def test_a_transformers_checkpoint_is_never_overwritten(bare: Project, contents: Contents) -> None:
+    save_audio_classifier(bare.folder / "classifier", "wavlm")
+    before = contents(bare.folder / "classifier")
+    result = bare.mifuse("train-source", "small", "--force")
+    assert result.exit_code == 2
+    assert "holds a transformers checkpoint, which is used as it is; --force does not overwrite it" in result.output
+    assert contents(bare.folder / "classifier") == before
+
+
+def test_a_place_where_nothing_can_be_kept_is_told_before_the_training(bare: Project) -> None:
+    (bare.folder / "file").touch()
+    classifier = SETTINGS["teachers"]["classifier"] | {"path": "file/classifier"}
+    bare.change(teachers=SETTINGS["teachers"] | {"classifier": classifier})
+    result = bare.mifuse("train-source", "small")
+    assert result.exit_code == 2
+    assert f"no classifier can be kept there: {bare.folder / 'file'} is a file. Change the teacher's `path`" in (
+        result.output
+    )
+    assert "24 clips" not in result.output
+
+
+def name_again(project: Project, label: str | None) -> None:
+    """The manifest's first recording under a second name, with this label."""
+    manifest = project.folder / "source" / "manifest.csv"
+    rows = pl.read_csv(manifest, infer_schema=False)
+    given = {"clip_id": "again", "path": "audio/again.flac", "label": label}
+    again = rows.head(1).with_columns(pl.lit(value, pl.String).alias(name) for name, value in given.items())
+    shutil.copy(project.folder / "source" / rows["path"][0], project.folder / "source" / "audio" / "again.flac")
+    pl.concat([again, rows]).write_csv(manifest)
+
+
+def test_a_recording_with_two_labels_is_left_out_and_told(bare: Project) -> None:
+    rows = pl.read_csv(bare.folder / "source" / "manifest.csv")
+    other = next(label for label in SETTINGS["classes"] if label != rows["label"][0])
+    name_again(bare, other)
+    output = said(bare)
+    named = f'"again" is {other}, "{rows["clip_id"][0]}" is {rows["label"][0]}'
+    assert f"1 recordings left out: one and the same has several labels, as in: {named}" in output
+    assert "23 clips of 6 speakers" in output
+
+
+def test_a_recording_that_is_labelled_under_one_of_its_names_is_learnt_from(bare: Project) -> None:
+    name_again(bare, None)
+    output = said(bare)
+    assert "24 clips of 6 speakers" in output
+    assert "left out" not in output
 
 
 @pytest.mark.parametrize(

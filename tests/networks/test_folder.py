@@ -95,3 +95,13 @@ def test_weights_without_a_tensor_are_refused(folder: Path) -> None:
     save_file(weights, folder / "model.safetensors")
     with pytest.raises(CheckpointError, match=r"does not fit config.json: (?s:.)*mean_LD"):
         load_classifier(folder)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(folder: Path, number: float) -> None:
+    """Their draws would be rows of NaN that say `answered`."""
+    weights = load_file(folder / "model.safetensors")
+    weights["to_logits.bias"][0] = number
+    save_file(weights, folder / "model.safetensors")
+    with pytest.raises(CheckpointError, match=r"safetensors: to_logits.bias of .* not finite.*Train the class"):
+        load_classifier(folder)

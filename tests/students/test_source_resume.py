@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tasks.contracts.errors import CacheError
 from tasks.networks.config import ClassifierConfig
 from tasks.students.source import SourceClassifier, train_source_classifier
 from tasks.students.source_settings import SourceTraining
@@ -66,3 +67,16 @@ def test_work_is_gone_when_it_is_done_and_stays_when_it_is_not(config: Classifie
     assert (tmp_path / "work" / "all-clips" / "checkpoint.pt").is_file()
     train_on_disk(config, tmp_path / "work")
     assert not (tmp_path / "work").exists()
+
+
+def test_two_at_once_do_not_share_their_checkpoints(tmp_path: Path) -> None:
+    """Whoever ended first would take the other's away."""
+    with (
+        work_in(tmp_path / "work", epochs=6),
+        pytest.raises(CacheError, match=r"work\.lock: another `mifuse train-source` trains this classifier right now"),
+        work_in(tmp_path / "work", epochs=6),
+    ):
+        pass
+    with work_in(tmp_path / "work", epochs=6):
+        assert (tmp_path / "work.lock").exists()
+    assert not list(tmp_path.iterdir())
