@@ -90,10 +90,10 @@ def _trained(source: str, data: Path, encoder: str | None, seed: int, cache: Pat
 
 def _uas(classifier: Path, target: Path, cache: Path) -> tuple[float, float]:
     import torch
-    from tasks.networks.heard import features_for
 
     from tasks.encoders.features import AudioFile
     from tasks.networks.folder import load_classifier
+    from tasks.networks.heard import features_for
     from tasks.networks.statistics import statistics_of
     from tasks.storage.files import sha256_of_file
 
