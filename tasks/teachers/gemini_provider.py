@@ -7,7 +7,6 @@ import hashlib
 import io
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -32,12 +31,8 @@ class GeminiProvider:
     def __init__(
         self, asks: GeminiSettings | SimulatedSettings, classes: Sequence[str], key: str, base_url: str | None
     ) -> None:
-        self._options = types.HttpOptions(
-            base_url=base_url,
-            timeout=int(asks.limits.timeout_s * 1000),
-            # A base URL of ours is a server on this machine: not to be looked for behind the environment's proxy.
-            async_client_args={"trust_env": False} if base_url else None,
-        )
+        self._base_url = base_url
+        self._loop: asyncio.AbstractEventLoop | None = None  # whose connections they are
         self._key = key
         self._asks = asks
         self._schema = answer_schema(classes, asks.answer)
@@ -53,18 +48,33 @@ class GeminiProvider:
 
     async def close(self) -> None:
         """See `Provider`. Uploaded files are taken away; else the server does it in two days."""
-        if "_client" not in self.__dict__:
+        if self._loop is not asyncio.get_running_loop():
             return
         for upload in self._uploads.values():
             with suppress(errors.APIError, httpx2.TransportError, TryAgainError, QuestionRejectedError):
                 await self._client.aio.files.delete(name=(await upload).name or "")
         await self._client.aio.aclose()
+        await self._connections.aclose()  # a client that is given to the SDK is not closed by it
+        self._loop = None
 
-    @cached_property
+    @property
     def _client(self) -> genai.Client:
-        """Its connections belong to the event loop that opens them, so it is made at the first question."""
+        """Its connections belong to the event loop that opens them, so it is made at the first question in each."""
+        if self._loop is not asyncio.get_running_loop():
+            self._loop, self._connected = asyncio.get_running_loop(), self._connect()
+        return self._connected
+
+    def _connect(self) -> genai.Client:
+        # The SDK would take aiohttp where that happens to be installed, whose lost connections have other names. A base
+        # URL of ours is a server on this machine: not to be looked for behind the environment's proxy.
+        self._connections = httpx2.AsyncClient(trust_env=not self._base_url, follow_redirects=True)
+        options = types.HttpOptions(
+            base_url=self._base_url,
+            timeout=int(self._asks.limits.timeout_s * 1000),
+            httpx_async_client=self._connections,
+        )
         # vertexai=False: else GOOGLE_GENAI_USE_VERTEXAI, set for other work, sends the key to another service.
-        return genai.Client(vertexai=False, api_key=self._key, http_options=self._options)
+        return genai.Client(vertexai=False, api_key=self._key, http_options=options)
 
     async def contents(self, question: Question) -> types.Content:
         """The audio, then the prompt: as a whole Content, since the SDK tries a list's items on all that it knows.

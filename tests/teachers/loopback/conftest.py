@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import anthropic
+import httpx2
 import numpy as np
 import openai
 import pytest
@@ -63,7 +64,9 @@ def schema_of(classes: list[str] = CLASSES, answer: str = "distribution") -> dic
 
 
 async def ask_gemini(url: str, audio: bytes, **changes: Any) -> Told:
-    async with genai.Client(api_key=KEY, http_options=types.HttpOptions(base_url=url)).aio as client:
+    # As the product does: the SDK would take aiohttp where that happens to be installed.
+    options = types.HttpOptions(base_url=url, httpx_async_client=httpx2.AsyncClient())
+    async with options.httpx_async_client, genai.Client(api_key=KEY, http_options=options).aio as client:
         part = types.Part.from_bytes(data=audio, mime_type="audio/flac")
         config = make_config(**changes)
         reply = await client.models.generate_content(model="m", contents=[part, "How?"], config=config)
