@@ -25,7 +25,7 @@ check: $(STAMP)
 	$(BIN)/lint-imports
 
 bench: $(STAMP)
-	$(BIN)/python -m bench.transfer --all
+	$(BIN)/python -m bench.transfers
 
 # torch first: asked for by another package it would come with several GB of CUDA where none is installed yet.
 $(STAMP): pyproject.toml constraints.txt

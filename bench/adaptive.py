@@ -65,7 +65,7 @@ def main(
 def _prepare(source: str, target: str, seed: int, temperature: float, data: Path, cache: Path) -> Place:
     """All draws of both teachers, by the pipeline's own stages; what was computed before is taken from the cache."""
     name = f"adaptive-{source}-{target}-{seed}-t{round(100 * temperature)}"
-    classifier = cache / "classifiers" / f"{source}-{target}-logmel-{seed}"  # as in bench.transfer
+    classifier = cache / "classifiers" / f"{source}-{target}-logmel-{seed}"
     file = cache / f"{name}.yaml"
     file.parent.mkdir(parents=True, exist_ok=True)
     settings = {

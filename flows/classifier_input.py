@@ -7,6 +7,7 @@ from tasks.contracts.errors import CheckpointError
 from tasks.networks.checkpoint import is_checkpoint
 from tasks.networks.config import WEIGHTS_FILE, check_classes, check_encoder, read_config, read_content
 from tasks.storage.files import sha256_of_file, sha256_of_json
+from tasks.students.mi_fuse import MIFuseSettings
 from tasks.teachers.mc_dropout import check_dropout
 
 
@@ -15,7 +16,7 @@ def classifier_input(pipeline: PipelineSettings) -> dict[str, str]:
 
     Raises:
         CheckpointError: No classifier there, other classes than the pipeline's, another encoder than its own,
-            `dropout: all` for an encoder without, or `standardise: target` for one that does not standardise.
+            `dropout: all` for an encoder without, or statistics of the target for one that does not standardise.
     """
     teacher, folder = pipeline.classifier, pipeline.classifier.path
     config = read_config(folder, teacher.labels, teacher.dropout_rate)
@@ -23,14 +24,27 @@ def classifier_input(pipeline: PipelineSettings) -> dict[str, str]:
     check_encoder(config, folder)
     check_dropout(teacher, config)
     is_theirs = is_checkpoint(read_content(folder))
-    if is_theirs and teacher.standardise == "target":
-        raise CheckpointError(
-            f"{folder}: teachers.{pipeline.classifier_name}.standardise is target, but this transformers checkpoint "
-            "was trained without standardisation: there are no statistics of its source to put the target's in the "
-            "place of. Set `standardise: source`."
-        )
+    if is_theirs:
+        _check_unstandardised(pipeline)
     # Of a transformers checkpoint the encoder's identity covers the whole folder.
     weights = None if is_theirs else sha256_of_file(folder / WEIGHTS_FILE)
     # Not where the encoder lies and whether its frames are stored; `encoder_identity` says what it is.
     described = config.model_dump(mode="json", exclude={"encoder", "frames"})
     return {"classifier": sha256_of_json([weights, described])}
+
+
+def _check_unstandardised(pipeline: PipelineSettings) -> None:
+    """Its head expects features as they come: standardised ones would make it talk nonsense."""
+    student, asked = pipeline.student, {}
+    if pipeline.classifier.standardise == "target":
+        asked[f"teachers.{pipeline.classifier_name}"] = "source"
+    if isinstance(student, MIFuseSettings) and student.standardise == "target":  # `recipe: best` says so
+        asked["student"] = "teacher"
+    if asked:
+        found = " and ".join(f"{section}.standardise" for section in asked)
+        remedy = " and ".join(f"`standardise: {value}` under {section}" for section, value in asked.items())
+        raise CheckpointError(
+            f"{pipeline.classifier.path}: {found} is target, but this transformers checkpoint was trained without "
+            "standardisation: there are no statistics of its source to put the target's in the place of. Set "
+            f"{remedy}."
+        )

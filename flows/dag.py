@@ -17,6 +17,7 @@ from tasks.storage.clips import ClipsSettings
 from tasks.storage.file_hashes import hash_files
 from tasks.storage.files import sha256_of_file, sha256_of_json
 from tasks.storage.manifests import list_clips
+from tasks.students.finetune_settings import FineTuneSettings
 from tasks.teachers import PaidSettings
 from tasks.teachers.paid import AdaptiveDraws
 
@@ -126,25 +127,46 @@ def _paid_node(pipeline: PipelineSettings, name: str, teacher: PaidSettings) -> 
 def _fuse(name: str, pipeline: PipelineSettings) -> Node:
     settings = {"fuse": pipeline.fuse.fingerprint(), "classes": pipeline.classes, "teachers": list(pipeline.teachers)}
     settings["pipeline"] = name  # printed in the file: not shared with a pipeline of another name
+    sees = pipeline.fuse.sees
     reads = (
-        _clips("clip_id", "path", "duration_s", "status"),
+        _clips("clip_id", "path", "duration_s", "status", *(["speaker"] if sees else [])),
         *(_draws(pipeline, teacher, "heard") for teacher in pipeline.teachers),
     )
-    return Node("fuse_labels", "fuse_labels", settings, reads, ("pseudo_labels.parquet",))
+    writes = ("pseudo_labels.parquet", *(["seen.parquet"] if sees else []))
+
+    def outside() -> dict[str, str]:
+        pipeline.fuse.check_installed()
+        return classifier_input(pipeline) if sees else {}
+
+    return Node("fuse_labels", "fuse_labels", settings, reads, writes, outside)
 
 
 def _train(pipeline: PipelineSettings) -> Node:
     settings: dict[str, Any] = {"student": pipeline.student.fingerprint(), "classes": pipeline.classes}
     labels = Read("fuse_labels", "pseudo_labels.parquet", ("sha256", *p_columns(pipeline.classes)))
     reads = [labels, *statistics_reads(pipeline)]  # the student starts with the teacher's statistics
-    if pipeline.student.teacher_refresh != "never":
+    if pipeline.student.uses in ("draws", "views"):
+        settings |= {"teachers": list(pipeline.paid)}
+        reads += [_draws(pipeline, teacher) for teacher in pipeline.paid]
+    if pipeline.student.uses == "views":
+        settings |= {f"teachers.{pipeline.classifier_name}": {"draws": pipeline.classifier.draws}}
+        reads += [_clips("speaker", "status")]
+    if pipeline.student.uses == "rule":
         # The fusion is repeated with the moving teacher, so the rule and the draws are inputs too.
         settings |= {"fuse": pipeline.fuse.fingerprint(), "teachers": list(pipeline.teachers)}
-        settings |= {f"teachers.{pipeline.classifier_name}": {"draws": pipeline.classifier.draws}}
+        settings |= {f"teachers.{pipeline.classifier_name}": _drawn_in_training(pipeline)}
         reads += [_draws(pipeline, teacher) for teacher in pipeline.teachers]
+        reads += [Read("fuse_labels", "seen.parquet")] if pipeline.fuse.sees else []
     return Node(
         "train_student", "train_student", settings, tuple(reads), ("student",), lambda: classifier_input(pipeline)
     )
+
+
+def _drawn_in_training(pipeline: PipelineSettings) -> dict[str, Any]:
+    """What the moving teacher's draws depend on; over stored features only its head has dropout."""
+    classifier, student = pipeline.classifier, pipeline.student
+    tuned = isinstance(student, FineTuneSettings) and student.fine_tunes
+    return {"draws": classifier.draws} | ({"dropout": classifier.dropout} if tuned else {})
 
 
 def _evaluate(name: str, pipeline: PipelineSettings) -> Node:

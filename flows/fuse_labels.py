@@ -9,17 +9,26 @@ from typing import Any
 from prefect import flow
 
 from flows.place import Place, open_place
+from flows.shards import compute_missing_features
 from tasks import fuse_labels as stage
+from tasks.mc_dropout import files_of
+from tasks.networks.config import read_config
+from tasks.storage.clips import read_usable_clips
 from tasks.storage.draws import model_versions
 
 
 @flow(name="fuse_labels", flow_run_name="fuse_labels-{pipeline}")
 def fuse_labels(pipeline: str, pipelines: str, cache: str) -> dict[str, Any]:
-    """Reads: `clips.parquet`, all draws. Writes: `pseudo_labels.parquet`. Costs: seconds."""
+    """Reads: `clips.parquet`, all draws. Writes: `pseudo_labels.parquet`. Costs: seconds.
+
+    A rule that sees the clips reads their stored features too, and writes what it saw to `seen.parquet`; clips
+    without features cost a pass of the encoder each.
+    """
     place = open_place(pipeline, Path(pipelines), Path(cache))
     settings = place.settings
 
-    def work(out: Path, _: Path) -> dict[str, Any]:
+    def work(out: Path, work: Path) -> dict[str, Any]:
+        seen_by = _seen_by(place, work) if settings.fuse.sees else None
         return stage.fuse_labels(
             rule=settings.fuse,
             classes=settings.classes,
@@ -27,9 +36,20 @@ def fuse_labels(pipeline: str, pipelines: str, cache: str) -> dict[str, Any]:
             draws=place.draws(),
             metadata=_metadata(place),
             out=out / "pseudo_labels.parquet",
+            seen_by=seen_by,
         )
 
     return place.perform("fuse_labels", work)
+
+
+def _seen_by(place: Place, work: Path) -> stage.SeenBy:
+    """The classifier's encoder, once it has heard every clip."""
+    classifier, folder = place.settings.classifier, place.settings.clips.folder
+    config = read_config(classifier.path, classifier.labels, classifier.dropout_rate)
+    files = files_of(read_usable_clips(place.shown("clips.parquet")), folder)
+    means = config.model_copy(update={"pooling": "mean"})
+    compute_missing_features(classifier, means, files, place.shared("features"), work)
+    return stage.SeenBy(classifier, folder, place.shared("features"))
 
 
 def _metadata(place: Place) -> dict[str, str]:

@@ -14,10 +14,12 @@ from flows.mistakes import mistakes_in
 from tasks.contracts.errors import SettingsError
 from tasks.contracts.settings import LocalPath, Name, Settings
 from tasks.fusion import Rule
+from tasks.fusion.generative import GenerativeRule
 from tasks.fusion.mutual_information import MutualInformationRule
-from tasks.fusion.single import SingleRule
 from tasks.storage.clips import ClipsSettings
 from tasks.students import StudentSettings
+from tasks.students.finetune_settings import FineTuneSettings
+from tasks.students.mi_fuse import MIFuseSettings
 from tasks.students.source_settings import SourceSettings
 from tasks.teachers import PaidSettings, TeacherSettings
 from tasks.teachers.mc_dropout import MCDropoutSettings, mistakes_in_dropout
@@ -49,17 +51,35 @@ class PipelineSettings(Settings):
     clips: ClipsSettings
     teachers: dict[str, TeacherSettings]
     fuse: Rule = MutualInformationRule()
-    student: StudentSettings = StudentSettings()
+    student: StudentSettings = MIFuseSettings()
     source: SourceSettings | None = None
     evaluate: EvaluateSettings = EvaluateSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rule_by_recipe(cls, given: Any) -> Any:
+        """Where nothing is said of `fuse`, the rule that goes with the student's recipe."""
+        if not isinstance(given, dict) or given.get("fuse") is not None:
+            return given
+        student = given.get("student") or {}
+        said = student.model_dump() if isinstance(student, Settings) else student
+        best = isinstance(said, dict) and said.get("kind", "mi_fuse") == "mi_fuse"
+        best = best and said.get("recipe", "best") == "best"
+        return given | {"fuse": {"kind": "generative"}} if best else given
 
     @model_validator(mode="after")
     def _teachers_fit_together(self) -> PipelineSettings:
         mistakes = [mistake for name, teacher in self.teachers.items() for mistake in self._mistakes_in(name, teacher)]
         if [teacher.kind for teacher in self.teachers.values()].count("mc_dropout") != 1:
             mistakes.append("teachers: exactly one of kind mc_dropout is needed; the student starts from it")
-        if isinstance(self.fuse, SingleRule) and self.fuse.teacher not in self.teachers:
-            mistakes.append(f'fuse.teacher: no teacher "{self.fuse.teacher}"; known: {", ".join(self.teachers)}')
+        for setting, teacher in self.fuse.named_teachers().items():
+            if teacher not in self.teachers:
+                mistakes.append(f'fuse.{setting}: no teacher "{teacher}"; known: {", ".join(self.teachers)}')
+        tuned = isinstance(self.student, FineTuneSettings) and self.student.fine_tunes
+        if tuned and self.source is not None and self.source.encoder.kind == "logmel":
+            mistakes.append("student.trainable: the encoder logmel has no weights to train; take it away")
+        if self.student.uses == "draws" and not self.paid:
+            mistakes.append(f"student.kind: {self.student.kind} learns from a paid teacher; name one under teachers")
         if mistakes:
             raise ValueError("\n".join(mistakes))
         return self
@@ -76,6 +96,11 @@ class PipelineSettings(Settings):
         least = teacher.least_draws if isinstance(teacher, PaidSettings) else teacher.draws
         if least < self.fuse.min_draws:
             yield f"teachers.{name}.draws: fuse.kind {self.fuse.kind} needs at least {self.fuse.min_draws}, got {least}"
+        elif self.student.uses == "views" and least < GenerativeRule.min_draws:
+            yield (
+                f"teachers.{name}.draws: student.labels generative (recipe best) needs at least "
+                f"{GenerativeRule.min_draws}, got {least}"
+            )
         if isinstance(teacher, PaidSettings):
             yield from mistakes_in_asking(name, teacher, self.classes)
         else:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from prefect import flow
 
 from flows.place import open_place
+from flows.train_job import train_in_processes
 from tasks import train_student as stage
+from tasks.students.finetune_settings import FineTuneSettings
 
 
 @flow(name="train_student", flow_run_name="train_student-{pipeline}")
@@ -16,9 +19,11 @@ def train_student(pipeline: str, pipelines: str, cache: str) -> dict[str, Any]:
     """Reads: `pseudo_labels.parquet`, stored features, the classifier, draws. Writes: `student/`. Costs: minutes."""
     place = open_place(pipeline, Path(pipelines), Path(cache))
     settings = place.settings
+    processes = settings.student.processes if isinstance(settings.student, FineTuneSettings) else 1
 
     def work(out: Path, checkpoints: Path) -> dict[str, Any]:
-        return stage.train_student(
+        train = partial(train_in_processes, processes) if processes > 1 else stage.train_student
+        return train(
             student=settings.student,
             rule=settings.fuse,
             classifier=settings.classifier,
@@ -30,6 +35,8 @@ def train_student(pipeline: str, pipelines: str, cache: str) -> dict[str, Any]:
             statistics=place.statistics(),
             work=checkpoints,
             out=out / "student",
+            seen=place.shown("seen.parquet") if settings.fuse.sees else None,
+            clips=place.shown("clips.parquet"),
         )
 
     return place.perform("train_student", work)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +18,7 @@ from tasks.contracts.errors import ClipsError
 from tasks.contracts.tables import clips_schema, p_columns, predictions_schema, pseudo_labels_schema
 from tasks.encoders.features import AudioFile
 from tasks.evaluation.compare import score_systems
+from tasks.evaluation.course import ua_over_steps
 from tasks.evaluation.report import ReportData, render_report
 from tasks.evaluation.summary import summarise
 from tasks.evaluation.systems import FUSED, STUDENT, text_proxies
@@ -96,6 +98,8 @@ def evaluate_student(
         metrics=metrics,
         summary=summary,
         curves=pl.read_parquet(of.student / "curves.parquet"),
+        ua_over_steps=_ua_over_steps(of.student / "named.parquet", labels, gold),
+        warnings=json.loads((of.student / "warnings.json").read_text(encoding="utf-8")),
         settings=of.settings,
         versions=_versions(of.draws),
         costs=of.costs,
@@ -103,6 +107,13 @@ def evaluate_student(
     (out / "report.html").write_text(render_report(data), encoding="utf-8")
     # A gold label that is none of the pipeline's classes says nothing of systems that know only these.
     return {"clips": predictions.height, "with_gold": gold.height, "gold_of_other_classes": given.height - gold.height}
+
+
+def _ua_over_steps(named: Path, labels: Table, gold: Table) -> Table | None:
+    """None without gold, and of a trainer that did not look at its student on the way."""
+    if not gold.height or not named.is_file():
+        return None
+    return ua_over_steps(pl.read_parquet(named), gold.join(labels.select("clip_id", "sha256"), on="clip_id"))
 
 
 def _mark(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,15 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.contracts.errors import DrawsError
 from tasks.contracts.tables import p_columns, pseudo_labels_schema
+from tasks.encoders.features import AudioFile
 from tasks.fusion import Rule
-from tasks.fusion.base import Draws, fuse
+from tasks.fusion.base import Draws, Fused, fused_by
 from tasks.maths.uncertainty import entropy, mean_draw, mutual_information
-from tasks.storage.clips import each_audio_once, read_usable_clips
+from tasks.storage.clips import each_audio_once, read_usable_clips, speakers_of
 from tasks.storage.draws import how_heard, read_draws
+from tasks.storage.seen import write_seen
 from tasks.storage.tables import write_table
+from tasks.teachers.mc_dropout import MCDropoutSettings
 
 Columns = dict[str, Any]
 
@@ -26,7 +30,13 @@ Columns = dict[str, Any]
 # NO_CACHE: freshness is decided by our stage records.
 @task(name="fuse_labels", cache_policy=NO_CACHE)
 def fuse_labels(
-    rule: Rule, classes: list[str], clips_table: Path, draws: dict[str, Path], metadata: dict[str, str], out: Path
+    rule: Rule,
+    classes: list[str],
+    clips_table: Path,
+    draws: dict[str, Path],
+    metadata: dict[str, str],
+    out: Path,
+    seen_by: SeenBy | None = None,
 ) -> dict[str, Any]:
     """Weighs the teachers clip by clip and writes the fused distribution beside what each teacher said.
 
@@ -37,6 +47,7 @@ def fuse_labels(
         draws: Each teacher's table, in the order of the teachers.
         metadata: Written into the file.
         out: `pseudo_labels.parquet`.
+        seen_by: For rules that look at the clips themselves: what they see goes to `seen.parquet` beside `out`.
 
     Raises:
         DrawsError: No clip gets a label.
@@ -44,12 +55,8 @@ def fuse_labels(
     clips = read_usable_clips(clips_table)
     once = each_audio_once(clips)
     teachers = {name: Draws(*read_draws(path, once["sha256"].to_list(), classes)) for name, path in draws.items()}
-    weights_NT = rule.fit(list(teachers.values()), list(teachers)).weights(list(teachers.values()))
-    if rule.incomplete == "leave_out":
-        heard = [teacher for name, teacher in teachers.items() if rule.counts(name)]
-        enough_NT = np.stack([teacher.enough_N(rule.min_draws) for teacher in heard], axis=1)
-        weights_NT = weights_NT * enough_NT.all(axis=1, keepdims=True)
-    fused_NC = fuse(weights_NT, list(teachers.values()))
+    fused = _fused(rule, teachers, _seen(rule, seen_by, clips, out))
+    fused_NC, weights_NT = fused.probs_NC, fused.weights_NT
     if np.isnan(fused_NC).all():
         raise DrawsError(f"no clip gets a label: no teacher has {rule.min_draws} valid draws for any clip.")
     columns = _label_columns(fused_NC, classes) | {"reason": _reasons(teachers, rule)}
@@ -62,6 +69,59 @@ def fuse_labels(
     table = clips.select("clip_id", "path", "sha256", "duration_s").join(rows, on="sha256", how="left")
     write_table(out, table.select([pl.col(name).cast(kind) for name, kind in schema.items()]), schema, metadata)
     return {"labelled": int(table["label"].count()), "left_out": int(table["label"].null_count())}
+
+
+@dataclass(frozen=True)
+class SeenBy:
+    """Whose encoder a rule sees the clips with.
+
+    Attributes:
+        classifier: The teacher whose encoder it is.
+        folder: What the clips' paths are relative to.
+        features: The folder of stored features, shared by all pipelines.
+    """
+
+    classifier: MCDropoutSettings
+    folder: Path
+    features: Path
+
+    def see(self, clips: pl.DataFrame) -> NDArray[np.float32]:
+        """What the encoder makes of each audio content, shape (N, D): time means, however the head pools."""
+        from tasks.encoders.embedding import embed
+        from tasks.networks.config import read_config
+        from tasks.networks.heard import features_for
+
+        teacher = self.classifier
+        config = read_config(teacher.path, teacher.labels, teacher.dropout_rate).model_copy(update={"pooling": "mean"})
+        once = each_audio_once(clips)
+        rows = once.select("sha256", "path", "duration_s").iter_rows()
+        files = [AudioFile(sha256, self.folder / path, duration_s) for sha256, path, duration_s in rows]
+        found = features_for(config, files, self.features, batch_seconds=teacher.batch_seconds, device=teacher.device)
+        return embed(found, speakers_of(clips, once["sha256"].to_list()))
+
+
+def _seen(rule: Rule, seen_by: SeenBy | None, clips: pl.DataFrame, out: Path) -> NDArray[np.float32] | None:
+    """What the rule wants to see of the clips, kept beside the labels; None for rules that look at draws alone."""
+    if not rule.sees:
+        return None
+    assert seen_by is not None, f"the rule {rule.kind} sees: seen_by is needed"
+    seen_ND = seen_by.see(clips)
+    write_seen(out.with_name("seen.parquet"), each_audio_once(clips)["sha256"].to_list(), seen_ND)
+    return seen_ND
+
+
+def _fused(rule: Rule, teachers: dict[str, Draws], seen_ND: NDArray[np.float32] | None) -> Fused:
+    """Labels and weights by the rule, less those of the clips that it is to leave out."""
+    draws = list(teachers.values())
+    fused = fused_by(rule.fit(draws, list(teachers), seen_ND), draws, seen_ND)
+    return fused.only(_complete(teachers, rule)) if rule.incomplete == "leave_out" else fused
+
+
+def _complete(teachers: dict[str, Draws], rule: Rule) -> NDArray[np.bool_]:
+    """Which clips all teachers that count have enough draws of, shape (N,)."""
+    heard = [teacher for name, teacher in teachers.items() if rule.counts(name)]
+    enough_TN: NDArray[np.bool_] = np.stack([teacher.enough_N(rule.min_draws) for teacher in heard])
+    return np.logical_and.reduce(enough_TN)
 
 
 def _label_columns(probs_NC: NDArray[np.float64], classes: list[str], prefix: str = "") -> Columns:
@@ -85,7 +145,7 @@ def _teacher_columns(name: str, teacher: Draws, weights_N: NDArray[np.float64], 
         f"{name}_n_draws": teacher.valid_NK.sum(axis=1),
         f"{name}_mi": _or_none(mi_N),
         f"{name}_entropy": _or_none(np.where(np.isnan(mean_NC[:, 0]), np.nan, entropy(mean_NC))),
-        f"{name}_weight": weights_N,
+        f"{name}_weight": _or_none(weights_N),
     }
 
 

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import polars as pl
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks.contracts.errors import TrainingError
 from tasks.contracts.progress import progress_bar
-from tasks.contracts.tables import p_columns
-from tasks.encoders.features import AudioFile
 from tasks.fusion import Rule
-from tasks.storage.clips import each_audio_once
-from tasks.storage.draws import read_draws
 from tasks.students import StudentSettings
 from tasks.teachers.mc_dropout import MCDropoutSettings
 
 if TYPE_CHECKING:
+    from tasks.encoders.features import Features
     from tasks.networks.config import ClassifierConfig
-    from tasks.students.base import TrainingData
+    from tasks.students.processes import Processes
 
 
 # NO_CACHE: freshness is decided by our stage records.
@@ -40,6 +36,9 @@ def train_student(
     work: Path,
     out: Path,
     statistics: Path | None = None,
+    seen: Path | None = None,
+    clips: Path | None = None,
+    processes: Processes | None = None,
 ) -> dict[str, Any]:
     """Trains from the classifier on the fused labels; goes on from a checkpoint where a run was cut off.
 
@@ -52,71 +51,69 @@ def train_student(
         folder: What its paths are relative to.
         draws: Each teacher's table, in the order of the teachers.
         features: The folder of stored features.
-        work: For the checkpoint.
+        work: For the checkpoint, and `curves.jsonl`, to which the curves are written as they come.
         out: `student/`.
         statistics: The target's, in the place of the classifier's own; the student carries them in its weights.
+        seen: `seen.parquet`, for rules that look at the clips; only where the fusion is repeated.
+        clips: `clips.parquet`, for trainers that ask who speaks.
+        processes: This process among those that fine-tune one student together; all but the first write nothing.
     """
-    from tasks.networks.folder import load_classifier, own_encoder, save_classifier
+    from tasks.networks.folder import load_classifier, save_classifier
     from tasks.networks.statistics import read_statistics
     from tasks.students.checkpoints import read_checkpoint, write_checkpoint
+    from tasks.students.curves import CurveFile
+    from tasks.students.folder import write_training
+    from tasks.students.symptoms import symptoms_after, symptoms_before
+    from tasks.students.training_data import Inputs, Start, training_data
 
     head, config = load_classifier(classifier.path, classifier.labels, classifier.dropout_rate)
     if statistics is not None:
         head.standardise_by(read_statistics(statistics))
-    data, rows = _training_data(config, classifier, pseudo_labels, folder, features)
-    if student.teacher_refresh != "never":
-        data = _with_draws(data, rule, draws, classifier_name, rows["sha256"].to_list(), config.classes)
+    start = Start(classifier, classifier_name, config)
+    of = Inputs(pseudo_labels, folder, draws, features, seen, clips)
+    data, sha256s = training_data(student, rule, start, of, processes)
+    is_first = processes is None or processes.rank == 0
+    own_labels = student.uses == "views"  # what is wrong with these is known once the trainer has made them
+    warnings = [] if own_labels else symptoms_before(data, config.classes, student.model_dump())
+    _tell(warnings if is_first else [])
     resume = read_checkpoint(work)
+    curves = CurveFile(work / "curves.jsonl", resume.curves if resume else ()) if is_first else None
+    if curves is not None:
+        print(f"  curves, as they come: {curves.path}", file=sys.stderr, flush=True)
     with progress_bar("training the student", student.steps, "steps") as bar:
         bar.update(resume.step if resume else 0)
         trained = student.train(
-            head, data, config.classes, resume, keep=lambda point: write_checkpoint(work, point), report=bar.update
+            head,
+            data,
+            config.classes,
+            resume,
+            keep=lambda point: write_checkpoint(work, point),
+            report=bar.update,
+            note=curves.add if curves else lambda point: None,
         )
-    save_classifier(out, trained.head, config, own_encoder(classifier.path, config))
-    pl.DataFrame(trained.curves).write_parquet(out / "curves.parquet")
-    last = trained.curves[-1]
-    return {"clips": len(data), "steps": student.steps, "loss": round(last["loss"], 4)}
+    if not is_first:
+        return {}  # the first process writes what is the same in all
+    save_classifier(out, trained.head, config, _encoder_folder(data.features, classifier, config, out))
+    learnt = data if trained.labels_NC is None else replace(data, labels_NC=trained.labels_NC)
+    after = symptoms_before(learnt, config.classes, student.model_dump()) if own_labels else []
+    after += symptoms_after(trained, learnt.labels_NC, config.classes, student.model_dump())
+    _tell(after)
+    write_training(out, trained, sha256s, config.classes, warnings + after)
+    told = {"clips": len(data), "steps": student.steps, "loss": round(trained.curves[-1]["loss"], 4)}
+    return told | {"warnings": len(warnings) + len(after)}
 
 
-def _training_data(
-    config: ClassifierConfig, classifier: MCDropoutSettings, pseudo_labels: Path, folder: Path, features: Path
-) -> tuple[TrainingData, pl.DataFrame]:
-    """Everything in the order of sha256 and in the classifier's order of classes, so that names do not matter."""
-    import torch
-
-    from tasks.networks.heard import features_for
-    from tasks.students.base import TrainingData
-
-    columns = ["sha256", "path", "duration_s", *p_columns(config.classes)]
-    rows = pl.read_parquet(pseudo_labels, columns=columns).drop_nulls(p_columns(config.classes))
-    rows = each_audio_once(rows)
-    if rows.height < 2:
-        raise TrainingError(f"{rows.height} clips have a pseudo-label; training needs at least 2.")
-    files = [AudioFile(s, folder / p, d) for s, p, d in rows.select("sha256", "path", "duration_s").iter_rows()]
-    found = features_for(config, files, features, batch_seconds=classifier.batch_seconds, device=classifier.device)
-    labels_NC = rows.select(p_columns(config.classes)).to_numpy().astype(np.float32)
-    data = TrainingData(
-        features=found,
-        labels_NC=torch.from_numpy(labels_NC),
-        draws=[],
-        rule=None,
-        classifier_draws=classifier.draws,
-    )
-    return data, rows
+def _tell(warnings: Sequence[str]) -> None:
+    for warning in warnings:
+        print(f"  warning: {warning}", file=sys.stderr, flush=True)
 
 
-def _with_draws(
-    data: TrainingData, rule: Rule, draws: dict[str, Path], classifier: str, sha256s: list[str], classes: list[str]
-) -> TrainingData:
-    """Fits the rule on all teachers' draws as they stand, then takes the classifier's away: they are made anew."""
-    import torch
+def _encoder_folder(heard: Features, classifier: MCDropoutSettings, config: ClassifierConfig, out: Path) -> Path | None:
+    """The encoder that goes into the student's folder: the one in training, or one that the classifier carries."""
+    from tasks.networks.folder import ENCODER_FOLDER, own_encoder
+    from tasks.students.finetune_network import ClipsInTraining
 
-    from tasks.fusion.base import Draws
-
-    teachers: dict[str, Draws] = {}
-    for name, path in draws.items():
-        probs_NKC, valid_NK = read_draws(path, sha256s, classes)
-        teachers[name] = Draws(torch.from_numpy(probs_NKC.astype(np.float32)), torch.from_numpy(valid_NK))
-    fitted = rule.fit(list(teachers.values()), list(teachers))
-    fixed = [None if name == classifier else teacher for name, teacher in teachers.items()]
-    return replace(data, draws=fixed, rule=fitted)
+    if not isinstance(heard, ClipsInTraining):
+        return own_encoder(classifier.path, config)
+    heard.save(out / ENCODER_FOLDER)
+    return out / ENCODER_FOLDER

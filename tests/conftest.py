@@ -145,9 +145,11 @@ class SmallRun:
         write_table(self.draws["lalm"], table, schema)
 
     def fuse(self) -> None:
-        from tasks.fuse_labels import fuse_labels
+        from tasks.fuse_labels import SeenBy, fuse_labels
 
-        fuse_labels.fn(self.rule, self.classes, self.clips, self.draws, {"pipeline": "small"}, self.pseudo_labels)
+        seen_by = SeenBy(self.teacher, self.folder, self.features)
+        named = {"pipeline": "small"}
+        fuse_labels.fn(self.rule, self.classes, self.clips, self.draws, named, self.pseudo_labels, seen_by)
 
     def trained(self) -> Any:
         """With a student; where everything lies that `evaluate_student` reads."""
@@ -163,7 +165,7 @@ class SmallRun:
         from tasks.train_student import train_student
 
         given: dict[str, Any] = {
-            "student": MIFuseSettings(steps=30, batch_size=8, learning_rate=0.01),
+            "student": MIFuseSettings(recipe="paper", steps=30, batch_size=8, learning_rate=0.01),
             "rule": self.rule,
             "classifier": self.teacher,
             "classifier_name": "classifier",
@@ -173,6 +175,7 @@ class SmallRun:
             "features": self.features,
             "work": to / "work",
             "out": to / "student",
+            "clips": self.clips,
         }
         return train_student.fn(**given | changed)
 

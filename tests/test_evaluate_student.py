@@ -141,7 +141,8 @@ def test_a_student_with_its_classes_in_another_order_predicts_the_same(
     found = []
     for classifier in (small_run.teacher.path, reordered_classifier):
         student = Path(shutil.copytree(classifier, tmp_path / classifier.name))
-        shutil.copy(trained.student / "curves.parquet", student)
+        for name in ("curves.parquet", "warnings.json"):
+            shutil.copy(trained.student / name, student)
         found.append(evaluate(replace(trained, student=student), tmp_path / f"{classifier.name}-evaluated"))
     plain, turned = (written.predictions.select(p_columns(CLASSES)) for written in found)
     np.testing.assert_allclose(turned, plain, atol=1e-6)
@@ -152,6 +153,10 @@ def test_the_same_run_gives_the_same_bytes(trained: Evaluated, written: Written,
     again = evaluate(trained, tmp_path)
     for file in ("predictions.parquet", "metrics.json"):
         assert (again.folder / file).read_bytes() == (written.folder / file).read_bytes()
+
+
+def test_the_report_shows_ua_while_the_student_learnt_where_there_is_gold(written: Written) -> None:
+    assert "UA, for reading only" in (written.folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_report_stands_alone_and_names_the_pipeline(written: Written) -> None:

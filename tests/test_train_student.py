@@ -1,5 +1,6 @@
 """The stage: `pseudo_labels.parquet` → `student/`."""
 
+import json
 import shutil
 import signal
 import subprocess
@@ -22,7 +23,7 @@ from tasks.students.mi_fuse import MIFuseSettings
 from tasks.teachers.mc_dropout import MCDropoutSettings
 
 SmallRun = Any  # of conftest.py, which no test can import
-SHORT = MIFuseSettings(steps=30, batch_size=8, learning_rate=0.01)  # as `SmallRun.train` has it
+SHORT = MIFuseSettings(recipe="paper", steps=30, batch_size=8, learning_rate=0.01)  # as `SmallRun.train` has it
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +38,9 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_the_student_is_a_folder_of_json_safetensors_and_curves(small_run: SmallRun, tmp_path: Path) -> None:
     small_run.train(tmp_path)
-    assert contents(tmp_path / "student").keys() == {"config.json", "model.safetensors", "curves.parquet"}
+    assert contents(tmp_path / "student").keys() == {
+        *("config.json", "model.safetensors", "curves.parquet", "named.parquet", "warnings.json")
+    }
     student, config = load_classifier(tmp_path / "student")
     classifier, classifiers_config = load_classifier(small_run.teacher.path)
     assert config == classifiers_config
@@ -48,7 +51,28 @@ def test_it_counts_and_its_curves_end_with_the_loss_that_it_tells(small_run: Sma
     told = small_run.train(tmp_path)
     curves = pl.read_parquet(tmp_path / "student" / "curves.parquet")
     assert curves["step"].to_list() == [1, 25, 30]
-    assert told == {"clips": 16, "steps": 30, "loss": round(curves["loss"][-1], 4)}
+    warnings = json.loads((tmp_path / "student" / "warnings.json").read_text())
+    assert told == {"clips": 16, "steps": 30, "loss": round(curves["loss"][-1], 4), "warnings": len(warnings)}
+
+
+def test_curves_are_written_as_they_come_and_the_user_is_told_where(
+    small_run: SmallRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small_run.train(tmp_path)
+    assert f"curves, as they come: {tmp_path / 'work' / 'curves.jsonl'}" in capsys.readouterr().err
+    written = pl.read_ndjson(tmp_path / "work" / "curves.jsonl").to_dicts()
+    assert written == pl.read_parquet(tmp_path / "student" / "curves.parquet").to_dicts()
+
+
+def test_warnings_are_told_and_kept(small_run: SmallRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Here of too few clips before the training, and of a training that changes nothing after it."""
+    slow = SHORT.model_copy(update={"batch_size": 32, "learning_rate": 1e-9})
+    small_run.train(tmp_path, student=slow)
+    kept = json.loads((tmp_path / "student" / "warnings.json").read_text())
+    for sign in ("16 clips are fewer than student.batch_size (32)", "stagnation: after 30 steps"):
+        assert any(each.startswith(sign) for each in kept)
+    told = capsys.readouterr().err
+    assert [f"  warning: {each}" in told for each in kept] == [True] * len(kept)
 
 
 def test_the_classifier_is_left_as_it_is(small_run: SmallRun, tmp_path: Path) -> None:
@@ -121,15 +145,15 @@ from tasks.teachers.mc_dropout import MCDropoutSettings
 from tasks.train_student import train_student
 
 class KilledAtItsCheckpoint(MIFuseSettings):
-    def train(self, start, data, classes, resume, keep, report):
+    def train(self, start, data, classes, resume, keep, report, note):
         def keep_and_die(point):
             keep(point)
             os.kill(os.getpid(), signal.SIGKILL)
-        return super().train(start, data, classes, resume, keep_and_die, report)
+        return super().train(start, data, classes, resume, keep_and_die, report, note)
 
 run, classifier, to = map(Path, sys.argv[1:])
 draws = {name: run / "draws" / f"{name}.parquet" for name in ("lalm", "classifier")}
-student = KilledAtItsCheckpoint(steps=270, batch_size=5)
+student = KilledAtItsCheckpoint(recipe="paper", steps=270, batch_size=5)
 teacher = MCDropoutSettings(path=classifier)
 train_student.fn(student, MutualInformationRule(), teacher, "classifier", run / "pseudo_labels.parquet",
                  run / "audio", draws, run / "features", to / "work", to / "student")
@@ -154,7 +178,7 @@ def test_a_killed_run_goes_on_from_its_checkpoint_and_ends_in_the_same_bytes(
     child = subprocess.run([sys.executable, "-c", CHILD, *arguments], check=False)
     assert child.returncode == -signal.SIGKILL
     assert not (tmp_path / "killed" / "student").exists()
-    student = Noting(steps=270, batch_size=5)
+    student = Noting(recipe="paper", steps=270, batch_size=5)
     small_run.train(tmp_path / "killed", student=student)
     small_run.train(tmp_path / "whole", student=student)
     assert student._from == [250, 0]

@@ -19,7 +19,7 @@ from tasks.teachers.mc_dropout import MCDropoutSettings
 from tests.networks.audio_classifiers import save_audio_classifier
 
 SmallRun = Any  # of conftest.py, which no test can import
-SHORT = MIFuseSettings(steps=30, batch_size=8, learning_rate=0.01, teacher_refresh="never")
+SHORT = MIFuseSettings(recipe="paper", steps=30, batch_size=8, learning_rate=0.01, teacher_refresh="never")
 
 
 @pytest.fixture(autouse=True)

@@ -13,9 +13,9 @@ CODE_VERSIONS = {
     "target_statistics": 1,
     "mc_dropout": 3,  # before the paid teachers: what is free fails first, and adaptive draws look at it
     "query_lalm": 2,
-    "fuse_labels": 2,
-    "train_student": 2,
-    "evaluate_student": 1,
+    "fuse_labels": 3,
+    "train_student": 3,
+    "evaluate_student": 2,
 }
 
 

@@ -60,7 +60,7 @@ def hear_anew(
     """
     waves = [wave_of(file) for file in files]
     if not gradients:
-        return _together([heard for _, heard in hear_parts(encoder, files, waves, frames=frames, live=live)])
+        return together([heard for _, heard in hear_parts(encoder, files, waves, frames=frames, live=live)])
     heard = encoder.hear(waves, frames=frames, live=live)
     check_finite(heard, files)
     return heard
@@ -107,10 +107,10 @@ def _heard(encoder: Encoder, waves: list[Wave], frames: bool, live: Live | None,
     starts = range(0, len(live.draws), at_once)
     calls = [replace(live, draws=live.draws[k : k + at_once]) for k in starts]
     parts = [encoder.hear(waves, frames=frames, live=call) for call in calls]
-    return parts[0] if len(parts) == 1 else _together(parts)
+    return parts[0] if len(parts) == 1 else together(parts)
 
 
-def _together(parts: Sequence[Frames]) -> Frames:
+def together(parts: Sequence[Frames]) -> Frames:
     """Parts as one batch, in tensors of the caller's mode: on those of inference mode nothing could be trained."""
     n_frames_B = torch.cat([part.n_frames_B for part in parts])
     longest = max(part.values_BLTD.shape[2] for part in parts)

@@ -13,6 +13,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 from torch.overrides import TorchFunctionMode
 
+from tasks.encoders.recomputing import Again
 from tasks.encoders.wavlm_attention import MultiHead
 from tasks.maths.masks import drop_in_place
 
@@ -20,17 +21,20 @@ _FIRST_LAYER = 1 << 16  # the head's masks are numbered from 0
 
 
 @contextmanager
-def live_dropout(config: Any, keys_R: torch.Tensor) -> Iterator[None]:
+def live_dropout(config: Any, keys_R: torch.Tensor, first_layer: int = _FIRST_LAYER) -> Iterator[Again]:
     """Inside the block each dropout of the encoder is live for rows with these keys (`tasks.maths.masks.draw_keys`).
 
     The n-th dropout inside the block has the n-th layer's mask. Attention is torch's own function, not another
     package's: a fused kernel takes no mask.
+
+    Yields:
+        What gives the block in which the dropouts from there on are repeated.
     """
     before = config._attn_implementation
     config._attn_implementation = "sdpa"
     try:
-        with _LiveDropout(keys_R, config.attention_dropout):
-            yield
+        with _LiveDropout(keys_R, config.attention_dropout, first_layer) as live:
+            yield lambda: live_dropout(config, keys_R, live.layer)
     finally:
         config._attn_implementation = before
 
@@ -38,9 +42,9 @@ def live_dropout(config: Any, keys_R: torch.Tensor) -> Iterator[None]:
 class _LiveDropout(TorchFunctionMode):
     """Catches the calls; the modules stay in evaluation mode, in which only the rate of attention is not passed on."""
 
-    def __init__(self, keys_R: torch.Tensor, attention_drop: float) -> None:
+    def __init__(self, keys_R: torch.Tensor, attention_drop: float, first_layer: int) -> None:
         super().__init__()
-        self._keys_R, self._attention_drop, self._layer = keys_R, attention_drop, _FIRST_LAYER
+        self._keys_R, self._attention_drop, self.layer = keys_R, attention_drop, first_layer
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -55,13 +59,13 @@ class _LiveDropout(TorchFunctionMode):
         return func(*args, **kwargs)
 
     def _dropout(self, values: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
-        self._layer += 1  # also where nothing is dropped: one rate says nothing about the other layers' masks
+        self.layer += 1  # also where nothing is dropped: one rate says nothing about the other layers' masks
         if p == 0:
             return values
         if values.is_contiguous() and not values.requires_grad:  # every caller passes what nobody else holds
-            return drop_in_place(values, self._keys_R, p, self._layer)
+            return drop_in_place(values, self._keys_R, p, self.layer)
         ones = torch.ones_like(values, memory_format=torch.contiguous_format)
-        return values * drop_in_place(ones, self._keys_R, p, self._layer)
+        return values * drop_in_place(ones, self._keys_R, p, self.layer)
 
     def _attention(
         self,

@@ -36,11 +36,12 @@ def draw_mi(pseudo_labels: pl.DataFrame, teacher: str, title: str) -> str:
 def draw_mi_against_weight(pseudo_labels: pl.DataFrame, teacher: str, title: str) -> str:
     """Where the clips lie between the teacher's MI and its weight, as dots, darker where there are more."""
     known = _known(pseudo_labels, f"{teacher}_mi", f"{teacher}_weight")
+    unknown = "MI is unknown for all clips" if pseudo_labels[f"{teacher}_weight"].count() else "the rule has no weights"
 
     def paint(figure: Figure) -> None:
         ax = figure.add_subplot()
         if not len(known):
-            say_nothing_to_show(ax, "MI is unknown for all clips")
+            say_nothing_to_show(ax, unknown)
             return
         mi_M, weight_M, count_M = bin_points(known[:, 0], known[:, 1])
         ax.scatter(mi_M, weight_M, c=np.log1p(count_M), cmap=_shades(), vmin=0, s=9, linewidths=0)

@@ -11,20 +11,32 @@ from tasks.evaluation.drawing import ACCENT, colour, draw, legend_columns, short
 
 POINTS = 150  # as many as a line in print can show; the rest is noise and bytes
 
-_LOSSES = {"loss": "loss", "loss_ce": "cross-entropy", "loss_div": "diversity"}
+_LOSSES = {"loss_ce": "cross-entropy", "loss_div": "diversity"}  # a trainer's other parts keep their names
+_AGREEMENTS = {"agreement": "its labels", "teacher_agreement": "the moving teacher"}
 
 
 def draw_losses(curves: pl.DataFrame) -> str | None:
     """The loss and its parts; None where the curves hold no loss."""
-    lines = {title: name for name, title in _LOSSES.items() if name in curves.columns}
-    return _draw_lines(curves, lines, [ACCENT, colour(1), colour(2)], "Loss", None) if lines else None
+    parts = [name for name in curves.columns if name.startswith("loss_")]
+    lines = {_LOSSES.get(name, name.removeprefix("loss_")): name for name in parts}
+    lines = {"loss": "loss"} | lines if "loss" in curves.columns else lines
+    colours = [ACCENT, *(colour(i) for i in range(1, len(lines)))]
+    return _draw_lines(curves, lines, colours, "Loss", None) if lines else None
 
 
 def draw_agreement(curves: pl.DataFrame) -> str | None:
-    """How often student and teacher name the same class; None where that was not recorded."""
-    if "agreement" not in curves.columns:
-        return None
-    return _draw_lines(curves, {"agreement": "agreement"}, [ACCENT], "Teacher and student name the same class", (0, 1))
+    """How often the student names the class of its labels, and of the moving teacher; None where nobody looked."""
+    lines = {title: name for name, title in _AGREEMENTS.items() if name in curves.columns}
+    return (
+        _draw_lines(curves, lines, [ACCENT, colour(1)], "The student names the same class as", (0, 1))
+        if lines
+        else None
+    )
+
+
+def draw_ua(course: pl.DataFrame) -> str:
+    """UA while the student learnt, in steps and as fractions."""
+    return _draw_lines(course, {"UA": "ua"}, [ACCENT], "UA, for reading only", (0, 1))
 
 
 def draw_shares(curves: pl.DataFrame, classes: Sequence[str]) -> str | None:

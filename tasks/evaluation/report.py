@@ -1,6 +1,7 @@
 """The report: one self-contained HTML file that says whether the student beats its teachers, and shows why."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from markupsafe import Markup
 from tasks.evaluation import report_rows as rows
 from tasks.evaluation.figures import draw_class_shares, draw_confusion, draw_reliability
 from tasks.evaluation.figures_of_teachers import draw_mi, draw_mi_against_weight
-from tasks.evaluation.figures_of_training import draw_agreement, draw_losses, draw_shares
+from tasks.evaluation.figures_of_training import draw_agreement, draw_losses, draw_shares, draw_ua
 from tasks.evaluation.headline import headline, headline_without_gold, remarks
 from tasks.evaluation.systems import compared, in_order, marked_title, system_title, text_proxies
 
@@ -30,10 +31,12 @@ class ReportData:
     predictions: pl.DataFrame  # the student's: clip_id, path, label, confidence, p_<class>…
     metrics: dict[str, Any] | None  # of `score_systems`; None without gold
     summary: dict[str, Any]  # of `summarise`
-    curves: pl.DataFrame | None  # step, loss, loss_ce, loss_div, agreement, share_<class>…
+    curves: pl.DataFrame | None  # step, loss, loss_<part>…, agreement, teacher_agreement, share_<class>…
     settings: dict[str, Any]
     versions: dict[str, str]
     costs: dict[str, Any]  # calls, tokens, dollars, and how many draws were answered, refused, unparsable, failed
+    ua_over_steps: pl.DataFrame | None = None  # of the student in training: step, ua; None without gold
+    warnings: Sequence[str] = ()  # of the training
 
 
 def render_report(data: ReportData) -> str:
@@ -87,6 +90,8 @@ def _figures(data: ReportData) -> dict[str, list[Markup]]:
     }
     if curves is not None and not curves.is_empty():
         drawn["training"] = [draw_losses(curves), draw_agreement(curves), draw_shares(curves, classes)]
+    if data.ua_over_steps is not None and not data.ua_over_steps.is_empty():
+        drawn["training"].append(draw_ua(data.ua_over_steps))
     return {section: [Markup(svg) for svg in svgs if svg] for section, svgs in drawn.items()}
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
-from array_api_compat import array_namespace
+import numpy as np
+from array_api_compat import array_namespace, to_device
+from numpy.typing import NDArray
 
 from tasks.contracts.settings import Settings
 from tasks.maths.uncertainty import Array, mean_draw
@@ -24,9 +26,34 @@ class Draws:
         xp = array_namespace(self.probs_NKC)
         return xp.sum(xp.astype(self.valid_NK, xp.int64), axis=1) >= least
 
+    def in_numpy(self) -> Draws:
+        """The same in double precision, wherever it lay: what is fitted once over the corpus."""
+        return Draws(as_numpy(self.probs_NKC), np.asarray(to_device(self.valid_NK, "cpu")))
 
-class FittedRule(Protocol):
-    """Ready for any batch of clips; pure, and the same for NumPy and torch."""
+
+@dataclass(frozen=True)
+class Fused:
+    """What a fitted rule makes of N clips.
+
+    Attributes:
+        probs_NC: The pseudo-labels; NaN where a clip gets none.
+        weights_NT: What each teacher counted, as `Weighs.weights` says. NaN where the rule has no weights.
+    """
+
+    probs_NC: Array
+    weights_NT: Array
+
+    def only(self, keep_N: Array) -> Fused:
+        """Without the labels and weights of the other clips."""
+        xp = array_namespace(self.probs_NC)
+        weights_NT = xp.where(keep_N[:, None], self.weights_NT, xp.zeros_like(self.weights_NT))
+        probs_NC = xp.where(keep_N[:, None], self.probs_NC, xp.full_like(self.probs_NC, xp.nan))
+        return Fused(probs_NC, weights_NT)
+
+
+@runtime_checkable
+class Weighs(Protocol):
+    """A fitted rule of weights, ready for any batch of clips; pure, and the same for NumPy and torch."""
 
     def weights(self, draws: Sequence[Draws]) -> Array:
         """One weight per clip and teacher, shape (N, T).
@@ -36,14 +63,58 @@ class FittedRule(Protocol):
         """
 
 
+@runtime_checkable
+class Answers(Protocol):
+    """A fitted rule that says the label itself, ready for any batch of clips; pure, the same for NumPy and torch."""
+
+    def posterior(self, draws: Sequence[Draws], seen_ND: Array | None = None) -> Array:
+        """One distribution per clip, shape (N, C); NaN where no teacher has enough draws.
+
+        Args:
+            draws: Of each teacher, in the order in which the rule was fitted.
+            seen_ND: What the encoder makes of each clip, for rules whose settings say `sees`.
+        """
+
+
+FittedRule = Weighs | Answers
+
+
 class RuleSettings(Settings):
-    """What every rule is asked in `pipelines.yaml`. Below it, each rule adds `fit`."""
+    """What every rule is asked in `pipelines.yaml`. Below it, each rule adds `fit` and `min_draws`."""
 
     incomplete: Literal["fuse_the_rest", "leave_out"] = "fuse_the_rest"  # a clip that a teacher cannot weigh in on
+
+    sees: ClassVar[bool] = False  # whether `fit` and `posterior` want seen_ND (`tasks/encoders/embedding.py`)
 
     def counts(self, teacher: str) -> bool:
         """Whether the rule listens to this teacher at all."""
         return True
+
+    def check_installed(self) -> None:
+        """Raises SettingsError where the rule needs a package that is not there."""
+
+    def named_teachers(self) -> dict[str, str]:
+        """Settings of the rule that name a teacher, and the names: they must be among the pipeline's."""
+        return {}
+
+
+def fused_by(fitted: FittedRule, draws: Sequence[Draws], seen_ND: Array | None = None) -> Fused:
+    """The labels of a batch by any fitted rule: the weighted mean of the mean draws, or what the rule itself answers.
+
+    Args:
+        fitted: What the rule's `fit` gave.
+        draws: Of each teacher, in the order in which the rule was fitted.
+        seen_ND: What the encoder makes of each clip, for rules whose settings say `sees`.
+    """
+    xp = array_namespace(draws[0].probs_NKC)
+    if isinstance(fitted, Answers):
+        probs_NC = fitted.posterior(draws, seen_ND)
+        unknown_NT = xp.full_like(probs_NC[:, :1], xp.nan)
+        shape = (probs_NC.shape[0], len(draws))
+        weights_NT = fitted.weights(draws) if isinstance(fitted, Weighs) else xp.broadcast_to(unknown_NT, shape)
+        return Fused(probs_NC, weights_NT)
+    weights_NT = fitted.weights(draws)
+    return Fused(fuse(weights_NT, draws), weights_NT)
 
 
 def fuse(weights_NT: Array, draws: Sequence[Draws]) -> Array:
@@ -73,3 +144,8 @@ def normalise(scores_NT: Array, usable_NT: Array) -> Array:
 def stack(columns: Sequence[Array]) -> Array:
     """One array of shape (N,) per teacher → shape (N, T)."""
     return array_namespace(columns[0]).stack(list(columns), axis=1)
+
+
+def as_numpy(values: Array) -> NDArray[np.float64]:
+    """In double precision and on the CPU."""
+    return np.asarray(to_device(values, "cpu"), dtype=np.float64)

@@ -18,7 +18,7 @@ class EntropyRule(RuleSettings):
 
     min_draws: ClassVar[int] = 1
 
-    def fit(self, draws: Sequence[Draws], teachers: Sequence[str]) -> FittedEntropy:
+    def fit(self, draws: Sequence[Draws], teachers: Sequence[str], seen_ND: Array | None = None) -> FittedEntropy:
         """Nothing is learned from the corpus."""
         return FittedEntropy()
 

@@ -18,7 +18,7 @@ class EqualRule(RuleSettings):
 
     min_draws: ClassVar[int] = 1
 
-    def fit(self, draws: Sequence[Draws], teachers: Sequence[str]) -> FittedEqual:
+    def fit(self, draws: Sequence[Draws], teachers: Sequence[str], seen_ND: Array | None = None) -> FittedEqual:
         """Nothing is learned from the corpus."""
         return FittedEqual()
 

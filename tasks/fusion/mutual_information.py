@@ -22,7 +22,9 @@ class MutualInformationRule(RuleSettings):
 
     min_draws: ClassVar[int] = 2
 
-    def fit(self, draws: Sequence[Draws], teachers: Sequence[str]) -> FittedMutualInformation:
+    def fit(
+        self, draws: Sequence[Draws], teachers: Sequence[str], seen_ND: Array | None = None
+    ) -> FittedMutualInformation:
         """Nothing is learned from the corpus."""
         return FittedMutualInformation(self.temperature, self.bias_correction)
 

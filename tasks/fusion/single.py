@@ -24,7 +24,11 @@ class SingleRule(RuleSettings):
         """Only the chosen one."""
         return teacher == self.teacher
 
-    def fit(self, draws: Sequence[Draws], teachers: Sequence[str]) -> FittedSingle:
+    def named_teachers(self) -> dict[str, str]:
+        """The chosen one."""
+        return {"teacher": self.teacher}
+
+    def fit(self, draws: Sequence[Draws], teachers: Sequence[str], seen_ND: Array | None = None) -> FittedSingle:
         """Finds the teacher's place in the order of the teachers."""
         if self.teacher not in teachers:
             raise ValueError(f'no teacher "{self.teacher}" to fuse from; the teachers are {", ".join(teachers)}')

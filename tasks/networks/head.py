@@ -9,6 +9,7 @@ from torch import nn
 
 from tasks.contracts.errors import CheckpointError
 from tasks.encoders.base import Frames
+from tasks.maths.masks import masks_of
 from tasks.networks.config import ClassifierConfig
 from tasks.networks.pooling import AttentiveStatistics
 from tasks.networks.statistics import Statistics
@@ -66,13 +67,19 @@ class Head(nn.Module):
 
     def forward(self, heard: Frames, masks: Masks | None = None) -> torch.Tensor:
         """Logits: (N, C) without dropout, (N, K, C) with the masks of K passes."""
+        return self.logits(self.hidden(heard, masks), masks)
+
+    def hidden(self, heard: Frames, masks: Masks | None = None) -> torch.Tensor:
+        """What the last linear layer hears, before its dropout: (N, H) without dropout, (N, K, H) with masks."""
         pooled = self._pool(heard)
         if masks is not None:
             pooled = pooled[:, None] * masks.pooled_NKD
         hidden = self.to_hidden(pooled)
-        if self._relu:
-            hidden = hidden.relu()
-        logits = self.to_logits(hidden if masks is None else hidden * masks.hidden_NKH)
+        return hidden.relu() if self._relu else hidden
+
+    def logits(self, hidden: torch.Tensor, masks: Masks | None = None) -> torch.Tensor:
+        """Of what `hidden` gave, with the same masks."""
+        logits: torch.Tensor = self.to_logits(hidden if masks is None else hidden * masks.hidden_NKH)
         return logits if self._outputs_of_class is None else _by_class(logits, self._outputs_of_class)
 
     def _pool(self, heard: Frames) -> torch.Tensor:
@@ -85,6 +92,8 @@ class Head(nn.Module):
         if self.layer_scores is None:
             return (values_BLTD[:, -1] - self.mean_LD[-1]) / self.std_LD[-1]
         standard_BLTD = (values_BLTD - self.mean_LD[:, None]) / self.std_LD[:, None]
+        if len(self.layer_scores) == 1:
+            return standard_BLTD[:, 0]  # its weight is 1 whatever its score: a tenth of a training step saved
         return torch.einsum("l,bltd->btd", self.layer_scores.softmax(dim=0), standard_BLTD)
 
     def draw_masks(self, n: int, k: int, generator: torch.Generator) -> Masks:
@@ -95,6 +104,12 @@ class Head(nn.Module):
             return torch.empty(n, k, size).bernoulli_(keep, generator=generator).div_(keep)
 
         return Masks(mask(self.to_hidden.in_features), mask(self.to_logits.in_features))
+
+    def keyed_masks(self, keys_NK: torch.Tensor) -> Masks:
+        """Masks that the keys alone decide, whatever else is in the batch: see `tasks.maths.masks.draw_keys`."""
+        sizes = (self.to_hidden.in_features, self.to_logits.in_features)
+        # Both in one go: with few passes the calls cost more than the numbers.
+        return Masks(*masks_of(keys_NK, sum(sizes), self.dropout, layer=0).split(sizes, dim=-1))
 
 
 def _by_class(logits: torch.Tensor, outputs_of_class: list[list[int]]) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -57,3 +58,11 @@ def read_usable_clips(clips_table: Path) -> pl.DataFrame:
 def each_audio_once(clips: pl.DataFrame) -> pl.DataFrame:
     """One row per audio content, in order of sha256: the same recording under two names is asked and computed once."""
     return clips.unique("sha256", keep="first", maintain_order=True).sort("sha256")
+
+
+def speakers_of(clips: pl.DataFrame, sha256s: Sequence[str]) -> list[str | None]:
+    """Who speaks in each audio content; None where the manifest does not say, or names two for the same recording."""
+    # Not the first row's: rows are in order of clip_id, and a renamed file must not change who speaks.
+    named = clips.filter(pl.col("speaker") != "").group_by("sha256").agg(pl.col("speaker").unique())
+    known = {sha256: speakers[0] for sha256, speakers in named.iter_rows() if len(speakers) == 1}
+    return [known.get(sha256) for sha256 in sha256s]

@@ -23,6 +23,10 @@ class TrainingData:
         draws: Of each teacher, in the rule's order; None in the place of the classifier, whose draws are made anew.
         rule: Turns draws into weights. None when the labels are used as they stand.
         classifier_draws: How many passes the moving teacher makes.
+        seen_ND: What the rule wants to see of the clips: see `tasks.encoders.embedding`.
+        names: What the clips are called in messages; their numbers when None.
+        speakers: Who speaks, None where that is not known; None when no trainer asks.
+        stored: What the head heard before any training of its encoder; `features` itself when None.
     """
 
     features: Features
@@ -30,17 +34,50 @@ class TrainingData:
     draws: Sequence[Draws | None]
     rule: FittedRule | None
     classifier_draws: int
+    seen_ND: torch.Tensor | None = None
+    names: Sequence[str] | None = None
+    speakers: Sequence[str | None] | None = None
+    stored: Features | None = None
+
+    @property
+    def still(self) -> Features:
+        """Features that do not move while training goes on."""
+        return self.features if self.stored is None else self.stored
 
     def __len__(self) -> int:
         return len(self.labels_NC)
 
 
+@dataclass(frozen=True)
+class Named:
+    """What a student named some of the clips, without dropout, at P points of its training.
+
+    Attributes:
+        steps: How many steps were done at each point.
+        rows_M: Which clips, as their places in the training data.
+        classes_PM: Numbers of classes, uint8.
+    """
+
+    steps: list[int]
+    rows_M: torch.Tensor
+    classes_PM: torch.Tensor
+
+
 @dataclass
 class Student:
-    """A trained head and how it got there: one dict per reported step."""
+    """A trained head and how it got there.
+
+    Attributes:
+        head: Ready to predict.
+        curves: One dict per reported step.
+        named: What it named the clips on its way.
+        labels_NC: What it learnt from, where the trainer made other labels than the pipeline's.
+    """
 
     head: Head
     curves: list[dict[str, float]] = field(default_factory=list)
+    named: Named | None = None
+    labels_NC: torch.Tensor | None = None
 
 
 @dataclass

@@ -4,28 +4,39 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from tasks.contracts.errors import TrainingError
-from tasks.contracts.settings import Settings
+from tasks.students.finetune_settings import FineTuneSettings
+from tasks.students.uses import Uses
 
 if TYPE_CHECKING:
+    import torch
+
     from tasks.networks.head import Head
     from tasks.students.base import Checkpoint, Student, TrainingData
+    from tasks.students.finetune_loop import FineTuning
+    from tasks.students.loop import Loop
 
-_CHECKPOINT_EVERY = 250
-_REPORT_EVERY = 25
+
+# What a recipe sets where nothing else is said; `paper` is every default below.
+_RECIPES: dict[str, dict[str, Any]] = {
+    "paper": {},
+    "best": {"labels": "generative", "standardise": "target", "teacher_refresh": "never", "diversity": 0.5},
+}
 
 
-class MIFuseSettings(Settings):
-    """`student: {kind: mi_fuse}`. The defaults are the paper's recipe where it states one."""
+class MIFuseSettings(FineTuneSettings):
+    """`student: {kind: mi_fuse}`. `recipe: paper` is the paper's where it states one; `best` is what won more often."""
 
     kind: Literal["mi_fuse"] = "mi_fuse"
-    recipe: Literal["paper"] = "paper"
+    recipe: Literal["paper", "best"] = "best"
     start: Literal["classifier"] = "classifier"
+    labels: Literal["fused", "generative"] = "fused"  # the pipeline's, or made anew: see `students/relabelling.py`
+    standardise: Literal["teacher", "target"] = "teacher"  # by whose statistics features are
     ema: float = Field(default=0.999, ge=0, lt=1)
     diversity: float = Field(default=1.0, ge=0)
     teacher_refresh: Literal["step", "epoch", "never"] = "step"  # when the classifier's part of the labels is renewed
@@ -35,7 +46,39 @@ class MIFuseSettings(Settings):
     weight_decay: float = Field(default=0.01, ge=0)
     warmup: float = Field(default=0.05, ge=0, lt=1)  # share of the steps
     clip_norm: float = Field(default=1.0, gt=0)
+    keep: Literal["last", "most_diverse"] = "last"  # which step's weights: see `students/milestones.py`
     seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_recipe(cls, given: Any) -> Any:
+        """The recipe's settings below those that are given, so that all of them enter the fingerprint."""
+        if not isinstance(given, dict):
+            return given
+        recipe = given.get("recipe", cls.model_fields["recipe"].default)
+        return _RECIPES.get(str(recipe), {}) | given  # what is no recipe's name is refused later, with all mistakes
+
+    def _mistakes(self) -> Iterator[str]:
+        yield from super()._mistakes()
+        if self.keep != "last" and self.fine_tunes:
+            yield "`keep`: with an encoder in training the last step is kept; take it away, or `trainable`"
+        if self.labels == "generative" and self.teacher_refresh != "never":
+            yield (
+                f"`teacher_refresh` is {self.teacher_refresh}, but labels of `labels: generative` are made once, "
+                "before the first step; set `teacher_refresh: never`, or `labels: fused` as `recipe: paper` does"
+            )
+
+    @property
+    def uses(self) -> Uses:
+        """What the labels are made of, where they are not taken as they stand."""
+        if self.labels == "generative":
+            return "views"
+        return "labels" if self.teacher_refresh == "never" else "rule"
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether all clips are heard before the first step, by the encoder as it was."""
+        return self.labels == "generative" or self.standardise == "target"
 
     def train(
         self,
@@ -45,6 +88,7 @@ class MIFuseSettings(Settings):
         resume: Checkpoint | None,
         keep: Callable[[Checkpoint], None],
         report: Callable[[int], object],
+        note: Callable[[dict[str, float]], object] = lambda point: None,
     ) -> Student:
         """Trains a student that starts from the classifier.
 
@@ -58,23 +102,50 @@ class MIFuseSettings(Settings):
             resume: Where an earlier run was stopped.
             keep: Called with a checkpoint now and then.
             report: Called with the number of steps done since the last call.
+            note: Called with each point of the curves.
 
         Raises:
-            TrainingError: Fewer than two clips, or a loss that is not finite.
+            TrainingError: Fewer than two clips, labels that all say one class and nothing else, or numbers that are
+                not finite.
         """
-        from tasks.students.mi_fuse_loop import Loop
+        head = copy.deepcopy(start)
+        learnt = self.prepared(head, data, classes)
+        begin = self.fine_tuning if self.fine_tunes else self.loop
+        student = begin(head, learnt, classes).run(resume, keep, report, note)
+        return replace(student, labels_NC=learnt.labels_NC) if self.labels == "generative" else student
 
-        if len(data) < 2:
-            raise TrainingError(f"{len(data)} clips have a pseudo-label; training needs at least 2.")
-        loop = Loop(self, copy.deepcopy(start), data, classes)
-        if resume is not None:
-            loop.restore(resume)
-        while loop.step < self.steps:
-            loop.advance()
-            report(1)
-            if loop.step % _CHECKPOINT_EVERY == 0 and loop.step < self.steps:
-                keep(loop.checkpoint())
-        return loop.student()
+    def loop(self, head: Head, data: TrainingData, classes: Sequence[str]) -> Loop:
+        """Training at its first step, of what `prepared` gave; it changes `head`."""
+        from tasks.students.loop import Loop
+        from tasks.students.mi_fuse_loop import MIFuseObjective
+
+        return Loop(self, head, data, classes, MIFuseObjective(self, head, data), self.keep)
+
+    def fine_tuning(self, head: Head, data: TrainingData, classes: Sequence[str]) -> FineTuning:
+        """The same with an encoder in training: it changes `head`, and the encoder of `data.features`."""
+        from tasks.students.finetune_loop import FineTuning
+
+        return FineTuning(self, head, data, classes)
+
+    def prepared(self, head: Head, data: TrainingData, classes: Sequence[str]) -> TrainingData:
+        """The data with the labels that are learnt from, checked; `head` gets the statistics that it keeps."""
+        from tasks.networks.statistics import statistics_of
+        from tasks.students.faults import check_clips, check_labels
+        from tasks.students.relabelling import relabelled
+
+        check_clips(data)
+        if self.labels == "generative":
+            data = relabelled(head, data, self.seed, self.standardise)
+        check_labels(data.labels_NC, classes)
+        if self.standardise == "target":
+            head.standardise_by(statistics_of(data.still))
+        return data
+
+    def optimiser(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+        """AdamW."""
+        import torch
+
+        return torch.optim.AdamW(parameters, lr=self.learning_rate, weight_decay=self.weight_decay, fused=True)
 
     def learning_rate_factor(self, step: int) -> float:
         """Linear warm-up, then a half cosine to 0.
@@ -86,7 +157,3 @@ class MIFuseSettings(Settings):
         if step < warmup:
             return (step + 1) / warmup
         return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, self.steps - warmup)))
-
-    def reports(self, step: int) -> bool:
-        """Whether the curves get a point after this step."""
-        return step % _REPORT_EVERY == 0 or step in (1, self.steps)

@@ -33,8 +33,9 @@ class TunedEncoder:
         *,
         frames: bool,
         float16: bool,
+        section: str = "source",
     ) -> None:
-        self._encoder = encoder
+        self._encoder, self._section = encoder, section
         self._heard = HeardFeatures(files, encoder, frames=frames)
         self._keys_N = clip_keys([file.sha256 for file in files])
         self._trained = encoder.thaw(trainable)
@@ -53,9 +54,13 @@ class TunedEncoder:
         try:
             return self._heard.rows(rows_B, live=live)
         except CheckpointError as error:
-            raise TrainingError(
-                f"{error} If the encoder was sound before it was trained, lower source.encoder_learning_rate."
-            ) from error
+            raise self.ran_away(error) from error
+
+    def ran_away(self, error: CheckpointError) -> TrainingError:
+        """What to say when the encoder's numbers are not finite; `section` is where its settings are."""
+        return TrainingError(
+            f"{error} If the encoder was sound before it was trained, lower {self._section}.encoder_learning_rate."
+        )
 
     def save(self, folder: Path) -> None:
         """As a pretrained encoder that can be loaded from there."""

@@ -8,7 +8,7 @@ import pytest
 
 from tasks.evaluation.figures import draw_class_shares, draw_confusion, draw_reliability
 from tasks.evaluation.figures_of_teachers import bin_points, draw_mi, draw_mi_against_weight
-from tasks.evaluation.figures_of_training import draw_agreement, draw_losses, draw_shares, thin
+from tasks.evaluation.figures_of_training import draw_agreement, draw_losses, draw_shares, draw_ua, thin
 
 CONFUSION = [[8, 1, 1], [3, 7, 0]]
 BINS = [{"lower": 0.6, "upper": 0.8, "count": 5, "confidence": 0.7, "accuracy": 0.6}]
@@ -19,6 +19,11 @@ def draws_of(mi: list[float | None]) -> pl.DataFrame:
         {"lalm_mi": mi, "lalm_weight": [0.0 if x is None else 0.4 for x in mi]},
         schema_overrides={"lalm_mi": pl.Float64},
     )
+
+
+def test_a_rule_without_weights_says_so_in_the_place_of_the_figure() -> None:
+    without = draws_of([0.1, 0.2]).with_columns(lalm_weight=pl.lit(None, dtype=pl.Float64))
+    assert "the rule has no weights" in draw_mi_against_weight(without, "lalm", "LALM")
 
 
 def test_a_figure_is_the_same_bytes_each_time() -> None:
@@ -89,6 +94,22 @@ def test_curves_that_were_not_recorded_are_not_drawn() -> None:
 def test_a_curve_that_was_recorded_now_and_then_is_one_line() -> None:
     curves = pl.DataFrame({"step": [1, 2, 3], "agreement": [0.5, None, 0.6]})
     assert draw_agreement(curves) == draw_agreement(curves.drop_nulls())
+
+
+def test_agreement_with_the_moving_teacher_is_a_line_of_its_own() -> None:
+    curves = pl.DataFrame({"step": [1, 2], "agreement": [0.5, 0.6], "teacher_agreement": [0.7, 0.8]})
+    assert "the moving teacher" in (draw_agreement(curves) or "")
+    assert "the moving teacher" not in (draw_agreement(curves.drop("teacher_agreement")) or "")
+
+
+def test_each_part_of_a_loss_is_drawn_by_its_name() -> None:
+    curves = pl.DataFrame({"step": [1, 2], "loss": [2.0, 1.0], "loss_ce": [1.5, 0.5], "loss_neighbours": [0.5, 0.5]})
+    svg = draw_losses(curves) or ""
+    assert all(name in svg for name in ("cross-entropy", "neighbours"))
+
+
+def test_ua_over_the_steps_says_that_it_is_for_reading_only() -> None:
+    assert "UA, for reading only" in draw_ua(pl.DataFrame({"step": [0, 75], "ua": [0.4, 0.5]}))
 
 
 def test_thinned_curves_keep_their_mean() -> None:

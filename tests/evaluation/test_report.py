@@ -134,3 +134,14 @@ def test_a_clip_left_out_of_fusion_breaks_nothing(make_data: Make) -> None:
 @pytest.mark.slow
 def test_a_report_on_100000_clips_is_smaller_than_a_megabyte(make_data: Make) -> None:
     assert len(render_report(make_data(n=100_000, quarantined=20_000)).encode()) < 1_000_000
+
+
+def test_ua_over_the_steps_is_shown_where_there_is_gold(make_data: Make) -> None:
+    course = pl.DataFrame({"step": [0, 75], "ua": [0.4, 0.5]})
+    assert "UA, for reading only" in render_report(dataclasses.replace(make_data(n=50), ua_over_steps=course))
+    assert "UA, for reading only" not in render_report(make_data(n=50))
+
+
+def test_warnings_of_the_training_are_shown_as_text(make_data: Make) -> None:
+    page = render_report(dataclasses.replace(make_data(n=50), warnings=["class collapse: <b>sad</b>"]))
+    assert "class collapse: &lt;b&gt;sad&lt;/b&gt;" in page

@@ -24,7 +24,7 @@ SETTINGS: dict[str, Any] = {
         "classifier": {"kind": "mc_dropout", "path": "classifier", "draws": 4},
     },
     "fuse": {"kind": "mutual_information"},
-    "student": {"kind": "mi_fuse", "steps": 30},
+    "student": {"kind": "mi_fuse", "recipe": "paper", "steps": 30},
     "source": {"clips": {"folder": "source", "manifest": "source/manifest.csv"}},
 }
 

@@ -52,10 +52,17 @@ def test_mistakes_of_all_pipelines_are_told(tmp_path: Path) -> None:
         ({"classes": ["Angry", "sad"]}, 'classes.0: "Angry" cannot name a column'),
         ({"student": {"kind": "mi_fuse", "teacher_refresh": "daily"}}, "student.teacher_refresh: must be 'step'"),
         ({"student": {"kind": "mi_fuse", "steps": 0}}, "student.steps: must be greater than or equal to 1, got 0"),
+        ({"student": {"steps": 0}}, "student.steps: must be greater than or equal to 1, got 0"),
+        ({"student": {"stesp": 9}}, 'student.stesp: unknown setting. Did you mean "steps"?'),
         (
             {"fuse": {"kind": "single", "teacher": "nobody"}},
             'fuse.teacher: no teacher "nobody"; known: classifier, lalm',
         ),
+        (
+            {"fuse": {"kind": "kl_gated", "reference": "nobody"}},
+            'fuse.reference: no teacher "nobody"; known: classifier, lalm',
+        ),
+        ({"fuse": {"kind": "kl_gated", "threshold": -1}}, "fuse.threshold: must be greater than or equal to 0, got -1"),
         ({"fuse": {"temperature": 2}}, "fuse: `kind` is missing"),
         ({"clips": {}}, "clips.folder: is missing"),
         ({"teachers": {"lalm": {"kind": "simulated"}}}, "exactly one of kind mc_dropout is needed"),
@@ -88,6 +95,19 @@ def test_the_classifier_cannot_be_called_like_the_paid_model(tmp_path: Path) -> 
 def test_a_teacher_with_one_draw_is_taken_by_the_equal_rule(tmp_path: Path) -> None:
     teachers = SETTINGS["teachers"] | {"lalm": {"kind": "simulated", "draws": 1}}
     assert read_pipelines(write(tmp_path, teachers=teachers, fuse={"kind": "equal"}))
+
+
+@pytest.mark.parametrize(("weights", "needed"), [("mutual_information", 2), ("equal", None)])
+def test_a_product_of_experts_needs_the_draws_that_its_weights_need(
+    tmp_path: Path, weights: str, needed: int | None
+) -> None:
+    teachers = SETTINGS["teachers"] | {"lalm": {"kind": "simulated", "draws": 1}}
+    fuse = {"kind": "product_of_experts", "weights": weights}
+    if needed is None:
+        assert read_pipelines(write(tmp_path, teachers=teachers, fuse=fuse))
+    else:
+        told = mistakes(tmp_path, teachers=teachers, fuse=fuse)
+        assert f"teachers.lalm.draws: fuse.kind product_of_experts needs at least {needed}, got 1" in told
 
 
 @pytest.mark.parametrize("name", ["source", "fused", "student", "Lalm", "a-b"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -162,7 +163,9 @@ def test_a_changed_gold_label_runs_index_and_evaluation_only(standing: Project) 
     assert standing.stages_run(standing.mifuse("run", "small")) == ["index_clips", "evaluate_student"]
 
 
-def test_a_transformers_checkpoint_has_no_statistics_to_replace(project: Project) -> None:
+@pytest.fixture
+def checkpoint(project: Project) -> Project:
+    """The project with a transformers checkpoint in the place of its classifier."""
     from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2ForSequenceClassification
 
     torch.manual_seed(0)
@@ -181,10 +184,24 @@ def test_a_transformers_checkpoint_has_no_statistics_to_replace(project: Project
     shutil.rmtree(folder)
     Wav2Vec2ForSequenceClassification(config).save_pretrained(folder)
     Wav2Vec2FeatureExtractor(return_attention_mask=True).save_pretrained(folder)
-    project.change(teachers=TEACHERS)
-    before = json.loads((project.results / ".records" / "index_clips.json").read_text())
-    result = project.mifuse("run", "small")
+    return project
+
+
+@pytest.mark.parametrize(
+    ("changed", "found", "remedy"),
+    [
+        ({"teachers": TEACHERS}, "teachers.classifier.standardise", "`standardise: source` under teachers.classifier"),
+        ({"student": {"recipe": "best"}}, "student.standardise", "`standardise: teacher` under student"),
+    ],
+    ids=["teacher", "student"],
+)
+def test_a_transformers_checkpoint_has_no_statistics_to_replace(
+    checkpoint: Project, changed: dict[str, Any], found: str, remedy: str
+) -> None:
+    checkpoint.change(**changed)
+    before = json.loads((checkpoint.results / ".records" / "index_clips.json").read_text())
+    result = checkpoint.mifuse("run", "small")
     assert result.exit_code == 2
-    assert "teachers.classifier.standardise is target, but this transformers checkpoint was trained" in result.output
-    assert "Set `standardise: source`" in result.output
-    assert json.loads((project.results / ".records" / "index_clips.json").read_text()) == before
+    assert f"{found} is target, but this transformers checkpoint was trained without" in result.output
+    assert f"Set {remedy}." in result.output
+    assert json.loads((checkpoint.results / ".records" / "index_clips.json").read_text()) == before

@@ -23,6 +23,7 @@ SETTINGS = [
     {"kind": "entropy"},
     {"kind": "equal"},
     {"kind": "single", "teacher": "classifier"},
+    {"kind": "kl_gated", "threshold": 0.2},
 ]
 every_rule = pytest.mark.parametrize("settings", SETTINGS, ids=lambda s: "-".join(map(str, s.values())))
 
@@ -53,11 +54,11 @@ def one_teacher(draw: st.DrawFn, n: int, k: int, c: int) -> Draws:
 def odds_literally(settings: dict[str, Any], draws_KC: FloatArray, teacher: str) -> float:
     """One teacher's odds for one clip, from its valid draws alone."""
     k = len(draws_KC)
-    if k < (2 if settings["kind"] == "mutual_information" else 1):
+    if k < (2 if settings["kind"] in ("mutual_information", "kl_gated") else 1):
         return 0.0
     mean_C = draws_KC.mean(axis=0)
     match settings["kind"]:
-        case "mutual_information":
+        case "mutual_information" | "kl_gated":  # where the gate is open; where it is shut: test_kl_gated.py
             mi = stats.entropy(mean_C) - np.mean(stats.entropy(draws_KC, axis=1))
             mi *= k / (k - 1) if settings.get("bias_correction") else 1
             return float(np.exp(-mi / settings.get("temperature", 1)))
@@ -68,11 +69,20 @@ def odds_literally(settings: dict[str, Any], draws_KC: FloatArray, teacher: str)
     return 1.0
 
 
+def floored_literally(p_C: FloatArray) -> FloatArray:
+    raised_C = np.maximum(p_C, 0.04 / len(p_C))
+    return raised_C / raised_C.sum()
+
+
 def weights_literally(settings: dict[str, Any], draws: list[Draws]) -> FloatArray:
     rows = []
     for n in range(len(draws[0].probs_NKC)):
         pairs = zip(draws, TEACHERS, strict=True)
         odds_T = np.array([odds_literally(settings, t.probs_NKC[n][t.valid_NK[n]], name) for t, name in pairs])
+        if settings["kind"] == "kl_gated" and (odds_T > 0).all():
+            p, q = (floored_literally(t.probs_NKC[n][t.valid_NK[n]].mean(axis=0)) for t in reversed(draws))
+            if stats.entropy(p, q) > settings["threshold"]:
+                odds_T = np.isclose(odds_T, odds_T.max(), rtol=1e-6, atol=0).astype(float)
         rows.append(odds_T / odds_T.sum() if odds_T.sum() else odds_T)
     return np.array(rows)
 
@@ -125,7 +135,7 @@ def test_incomplete_clips_are_fused_from_the_rest_unless_told_otherwise(settings
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValidationError, match="'entropy', 'equal', 'mutual_information', 'single'"):
+    with pytest.raises(ValidationError, match="'dawid_skene', 'entropy', 'equal', 'generative', 'glad'"):
         make_rule({"kind": "mutual_infomation"})
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.maths.masks import clip_keys, draw_keys, drop_in_place, keyed_masks
+from tasks.maths.masks import clip_keys, draw_keys, drop_in_place, keyed_masks, masks_of
 
 WRAP = 1 << 64
 GOLDEN = 0x9E3779B97F4A7C15
@@ -197,3 +197,12 @@ def test_rows_and_columns_together_are_not_correlated() -> None:
     signs = mask_of((1, 512, 512), drop=0.5)[0].sign() * 2 - 1
     rectangles = signs[:-1, :-1] * signs[:-1, 1:] * signs[1:, :-1] * signs[1:, 1:]
     assert abs(rectangles.mean().item()) < 5 / 511
+
+
+@pytest.mark.parametrize("size", [1, 4, 489])
+@pytest.mark.parametrize("drop", [0.0, 0.2, 1 - 1e-9])
+def test_masks_are_what_dropout_makes_of_ones(size: int, drop: float) -> None:
+    """The one is NumPy's and the other torch's."""
+    keys_NK = draw_keys(keys_of(500), 3, seed=5)
+    expected = drop_in_place(torch.ones(500, 3, size), keys_NK, drop, layer=1)
+    assert torch.equal(masks_of(keys_NK, size, drop, layer=1), expected)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tasks.encoders.base import Frames
 from tasks.encoders.features import Means
+from tasks.maths.masks import draw_keys
 from tasks.networks.config import ClassifierConfig
 from tasks.networks.head import Head, Masks
 from tasks.networks.statistics import statistics_of
@@ -164,3 +165,30 @@ def test_a_classs_probability_is_that_of_its_outputs_among_those_that_count(
     happy, sad = outputs[0] + outputs[3], outputs[2]
     expected = torch.stack([happy, sad], dim=-1) / (happy + sad)[..., None]
     torch.testing.assert_close(grouped(heard, masks).softmax(dim=-1), expected)
+
+
+def test_keyed_masks_drop_as_many_as_set_and_keep_the_mean(head: Head) -> None:
+    masks = head.keyed_masks(draw_keys(torch.arange(50), 40, seed=0))
+    for mask in (masks.pooled_NKD, masks.hidden_NKH):
+        assert (mask == 0).double().mean().item() == pytest.approx(head.dropout, abs=0.02)
+        assert mask.mean().item() == pytest.approx(1, abs=0.02)
+
+
+def test_keyed_masks_of_the_two_layers_are_unlike(head: Head) -> None:
+    """Five features and seven hidden units: the same fate as often as chance has it."""
+    masks = head.keyed_masks(draw_keys(torch.arange(50), 40, seed=0))
+    same = (masks.pooled_NKD > 0) == (masks.hidden_NKH > 0)[..., :5]
+    assert same.double().mean().item() == pytest.approx((1 - head.dropout) ** 2 + head.dropout**2, abs=0.03)
+
+
+@pytest.mark.parametrize("score", [0.0, -3.0])
+def test_a_single_layer_counts_in_full_whatever_its_score(score: float) -> None:
+    config = ClassifierConfig(
+        classes=["angry", "sad"], encoder={"kind": "logmel"}, encoder_identity={}, n_layers=1, dim=5, hidden=7
+    )
+    head = Head(config)
+    assert head.layer_scores is not None
+    head.layer_scores.data[0] = score
+    features_NLD = torch.randn(6, 1, 5)
+    expected_NC = [logits_by_hand(head, row_LD, (np.ones(5), np.ones(7))) for row_LD in features_NLD.double().numpy()]
+    np.testing.assert_allclose(head(Frames.of_means(features_NLD)).detach().numpy(), expected_NC, atol=1e-5)

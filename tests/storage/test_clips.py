@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from tasks.contracts.errors import ClipsError, TableError
 from tasks.contracts.tables import clips_schema
-from tasks.storage.clips import ClipsSettings, each_audio_once, read_usable_clips
+from tasks.storage.clips import ClipsSettings, each_audio_once, read_usable_clips, speakers_of
 from tasks.storage.tables import write_table
 
 
@@ -44,6 +44,28 @@ def test_a_missing_index_names_the_command_that_makes_it(path: Path) -> None:
 def test_audio_under_several_ids_is_listed_once_in_order_of_content() -> None:
     clips = pl.DataFrame({"clip_id": ["a", "b", "c"], "sha256": ["2", "1", "2"]})
     assert each_audio_once(clips).rows() == [("b", "1"), ("a", "2")]
+
+
+@pytest.mark.parametrize(
+    ("named", "speaker"),
+    [
+        (["ann", "ann"], "ann"),
+        (["ann", "ben"], None),
+        (["ben", "ann"], None),
+        ([None, "ben"], "ben"),
+        (["", None], None),
+    ],
+    ids=str,
+)
+def test_who_speaks_is_known_where_all_names_of_a_recording_agree(named: list[str | None], speaker: str | None) -> None:
+    """Whatever the order of its names: a renamed file must not change who speaks."""
+    clips = pl.DataFrame({"sha256": ["1", "1"], "speaker": named}, {"sha256": pl.String, "speaker": pl.String})
+    assert speakers_of(clips, ["1"]) == [speaker]
+
+
+def test_who_speaks_is_told_in_the_order_that_is_asked_for() -> None:
+    clips = pl.DataFrame({"sha256": ["1", "2", "3"], "speaker": ["ann", None, "cy"]})
+    assert speakers_of(clips, ["3", "2", "1"]) == ["cy", None, "ann"]
 
 
 def test_where_the_audio_lies_is_no_part_of_the_fingerprint() -> None:

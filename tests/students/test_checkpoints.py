@@ -12,7 +12,6 @@ from tasks.networks.head import Head
 from tasks.students.base import Checkpoint, Student, TrainingData
 from tasks.students.checkpoints import read_checkpoint, write_checkpoint
 from tasks.students.mi_fuse import MIFuseSettings
-from tasks.students.mi_fuse_loop import Loop
 
 CLASSES = ["angry", "happy", "sad"]
 
@@ -22,7 +21,7 @@ def train(settings: MIFuseSettings, head: Head, data: TrainingData, resume: Chec
 
 
 def checkpoint_after(steps: int, settings: MIFuseSettings, head: Head, data: TrainingData) -> Checkpoint:
-    loop = Loop(settings, copy.deepcopy(head), data, CLASSES)
+    loop = settings.loop(copy.deepcopy(head), data, CLASSES)
     for _ in range(steps):
         loop.advance()
     return loop.checkpoint()
@@ -33,7 +32,7 @@ def checkpoint_after(steps: int, settings: MIFuseSettings, head: Head, data: Tra
 def test_a_run_that_goes_on_from_disk_ends_in_the_same_bits(
     tmp_path: Path, head: Head, data_of: Callable[..., TrainingData], refresh: str, steps: int
 ) -> None:
-    given = {"steps": 10, "batch_size": 3, "learning_rate": 0.01, "teacher_refresh": refresh}
+    given = {"recipe": "paper", "steps": 10, "batch_size": 3, "learning_rate": 0.01, "teacher_refresh": refresh}
     settings = MIFuseSettings.model_validate(given)
     whole = train(settings, head, data_of())
     write_checkpoint(tmp_path, checkpoint_after(steps, settings, head, data_of()))
@@ -44,7 +43,7 @@ def test_a_run_that_goes_on_from_disk_ends_in_the_same_bits(
 
 
 def test_only_the_rest_of_the_steps_is_done(head: Head, data_of: Callable[..., TrainingData]) -> None:
-    settings = MIFuseSettings(steps=10, batch_size=3)
+    settings = MIFuseSettings(recipe="paper", steps=10, batch_size=3)
     told: list[int] = []
     point = checkpoint_after(7, settings, head, data_of())
     settings.train(head, data_of(), CLASSES, point, keep=lambda point: None, report=told.append)
@@ -52,13 +51,14 @@ def test_only_the_rest_of_the_steps_is_done(head: Head, data_of: Callable[..., T
 
 
 def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path, head: Head, data_of: Callable[..., TrainingData]) -> None:
-    settings = MIFuseSettings(steps=10, batch_size=3, teacher_refresh="epoch")
+    settings = MIFuseSettings(recipe="paper", steps=10, batch_size=3, teacher_refresh="epoch")
     written = checkpoint_after(5, settings, head, data_of())
     write_checkpoint(tmp_path, written)
     found = read_checkpoint(tmp_path)
     assert found is not None
     assert (found.step, found.curves) == (5, written.curves)
-    assert torch.equal(found.state["epoch_labels"], written.state["epoch_labels"])
+    for name in ("epoch_labels", "epoch_teacher"):
+        assert torch.equal(found.state["objective"][name], written.state["objective"][name])
     assert found.state["head"].keys() == head.state_dict().keys()
 
 
@@ -77,7 +77,7 @@ def test_where_nothing_was_kept_there_is_no_checkpoint(tmp_path: Path) -> None:
 def test_a_checkpoint_that_is_cut_off_is_none(
     tmp_path: Path, head: Head, data_of: Callable[..., TrainingData], share: float
 ) -> None:
-    write_checkpoint(tmp_path, checkpoint_after(1, MIFuseSettings(), head, data_of()))
+    write_checkpoint(tmp_path, checkpoint_after(1, MIFuseSettings(recipe="paper"), head, data_of()))
     [path] = tmp_path.iterdir()
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])

@@ -9,7 +9,6 @@ import torch
 from tasks.networks.head import Masks
 from tasks.students.base import TrainingData
 from tasks.students.mi_fuse import MIFuseSettings
-from tasks.students.mi_fuse_loop import Loop
 
 CLASSES = ["angry", "happy", "sad"]
 
@@ -20,7 +19,7 @@ def means_of(data: TrainingData) -> torch.Tensor:
 
 def test_an_epoch_sees_every_clip_once(watched_head: Any, data_of: Callable[..., TrainingData]) -> None:
     data = data_of()
-    loop = Loop(MIFuseSettings(batch_size=4, teacher_refresh="never"), watched_head, data, CLASSES)
+    loop = MIFuseSettings(recipe="paper", batch_size=4, teacher_refresh="never").loop(watched_head, data, CLASSES)
     orders = []
     for _ in range(2):
         watched_head.passes.clear()
@@ -33,7 +32,7 @@ def test_an_epoch_sees_every_clip_once(watched_head: Any, data_of: Callable[...,
 
 
 def test_a_last_batch_that_is_not_full_is_left_out(watched_head: Any, data_of: Callable[..., TrainingData]) -> None:
-    loop = Loop(MIFuseSettings(batch_size=5, teacher_refresh="never"), watched_head, data_of(), CLASSES)
+    loop = MIFuseSettings(recipe="paper", batch_size=5, teacher_refresh="never").loop(watched_head, data_of(), CLASSES)
     for _ in range(4):
         loop.advance()
     assert [len(features) for features, _, _ in watched_head.passes] == [5, 5, 5, 5]
@@ -42,7 +41,9 @@ def test_a_last_batch_that_is_not_full_is_left_out(watched_head: Any, data_of: C
 
 
 def test_fewer_clips_than_a_batch_are_one_batch(watched_head: Any, data_of: Callable[..., TrainingData]) -> None:
-    loop = Loop(MIFuseSettings(batch_size=32, teacher_refresh="never"), watched_head, data_of(n=5), CLASSES)
+    loop = MIFuseSettings(recipe="paper", batch_size=32, teacher_refresh="never").loop(
+        watched_head, data_of(n=5), CLASSES
+    )
     for _ in range(2):
         loop.advance()
     assert [len(features) for features, _, _ in watched_head.passes] == [5, 5]
@@ -57,8 +58,8 @@ def test_the_moving_teacher_is_asked_as_often_as_set(
     watched_head: Any, data_of: Callable[..., TrainingData], refresh: str, asked: list[tuple[int, int]]
 ) -> None:
     """Six steps of four of the twelve clips: in which steps it is asked, and about how many clips at once."""
-    settings = MIFuseSettings.model_validate({"batch_size": 4, "teacher_refresh": refresh})
-    loop, found = Loop(settings, watched_head, data_of(), CLASSES), []
+    settings = MIFuseSettings.model_validate({"recipe": "paper", "batch_size": 4, "teacher_refresh": refresh})
+    loop, found = settings.loop(watched_head, data_of(), CLASSES), []
     for step in range(6):
         watched_head.passes.clear()
         loop.advance()
@@ -71,13 +72,13 @@ def flat(masks: Masks) -> torch.Tensor:
 
 
 def test_the_teacher_and_the_student_draw_other_masks(watched_head: Any, data_of: Callable[..., TrainingData]) -> None:
-    Loop(MIFuseSettings(batch_size=12), watched_head, data_of(), CLASSES).advance()
+    MIFuseSettings(recipe="paper", batch_size=12).loop(watched_head, data_of(), CLASSES).advance()
     (_, teachers, _), (_, students, _) = watched_head.passes
     assert not torch.equal(flat(teachers)[: flat(students).numel()], flat(students))
 
 
 def test_each_step_draws_masks_of_its_own(watched_head: Any, data_of: Callable[..., TrainingData]) -> None:
-    loop = Loop(MIFuseSettings(batch_size=12), watched_head, data_of(), CLASSES)
+    loop = MIFuseSettings(recipe="paper", batch_size=12).loop(watched_head, data_of(), CLASSES)
     for _ in range(2):
         loop.advance()
     (_, teachers, _), (_, students, _), (_, next_teachers, _), (_, next_students, _) = watched_head.passes
@@ -90,7 +91,7 @@ def test_another_seed_gives_another_order_and_other_masks(
     watched_head: Any, data_of: Callable[..., TrainingData], other: int
 ) -> None:
     for seed in (0, other):
-        Loop(MIFuseSettings(batch_size=12, seed=seed), watched_head, data_of(), CLASSES).advance()
+        MIFuseSettings(recipe="paper", batch_size=12, seed=seed).loop(watched_head, data_of(), CLASSES).advance()
     (first, teachers, _), (_, students, _), (second, other_teachers, _), (_, other_students, _) = watched_head.passes
     assert not torch.equal(first, second)
     assert not torch.equal(flat(teachers), flat(other_teachers))

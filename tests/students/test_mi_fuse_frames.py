@@ -17,7 +17,7 @@ REFRESHES = ["never", "epoch", "step"]
 
 
 def train(head: Head, data: TrainingData, **given: Any) -> Student:
-    settings = MIFuseSettings.model_validate({"batch_size": 4, "learning_rate": 0.01} | given)
+    settings = MIFuseSettings.model_validate({"recipe": "paper", "batch_size": 4, "learning_rate": 0.01} | given)
     return settings.train(head, data, CLASSES, None, keep=lambda point: None, report=lambda n: None)
 
 
@@ -68,5 +68,8 @@ def test_a_batch_is_heard_once_a_step_and_at_an_epochs_start_once_more(
 ) -> None:
     """Each time may be a pass of the encoder. Never more clips at once than a batch."""
     heard = sequences()
-    train(head, data_of(features=heard), teacher_refresh=refresh, steps=3, batch_size=4)
+    settings = MIFuseSettings.model_validate({"recipe": "paper", "batch_size": 4, "teacher_refresh": refresh})
+    loop = settings.loop(head, data_of(features=heard), CLASSES)
+    for _ in range(3):
+        loop.advance()
     assert [len(rows) for rows in heard.asked] == [4] * times

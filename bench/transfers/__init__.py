@@ -1,0 +1,1 @@
+"""Every ordered pair of corpora, every method, several seeds: `python -m bench.transfers`."""

@@ -1,0 +1,58 @@
+"""A student's folder made to be given away: whole, with the encoder that it needs, at a place of its own."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tasks.contracts.errors import CheckpointError
+from tasks.encoders.huggingface import HuggingFaceSettings
+from tasks.networks.config import ClassifierConfig, read_config
+from tasks.networks.folder import load_classifier, save_classifier
+from tasks.storage.files import make_folder, remove
+
+
+@contextmanager
+def appearing(folder: Path) -> Iterator[Path]:
+    """A folder to write to, which becomes `folder` when the block ends without an error.
+
+    Raises:
+        CheckpointError: There is something already.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise CheckpointError(f"{folder}: there is something already. Give a new folder, or empty this one.")
+    temporary = make_folder(folder.absolute().parent) / f".{folder.name}-{uuid.uuid4().hex}"
+    try:
+        temporary.mkdir()
+        yield temporary
+        if folder.exists():
+            folder.rmdir()
+        temporary.rename(folder)
+    finally:
+        remove(temporary)
+
+
+def export_student(student: Path, folder: Path) -> ClassifierConfig:
+    """Writes `config.json`, `model.safetensors` and, unless the encoder has a name on the hub, `encoder/`.
+
+    Returns:
+        The new folder's config.
+
+    Raises:
+        CheckpointError: Not a student's folder, or its encoder is gone.
+    """
+    head, config = load_classifier(student)
+    save_classifier(folder, head, config, _local_encoder(config))
+    return read_config(folder)
+
+
+def _local_encoder(config: ClassifierConfig) -> Path | None:
+    """The folder of an encoder that nobody else can be expected to have."""
+    encoder = config.encoder
+    if not isinstance(encoder, HuggingFaceSettings) or not Path(encoder.model).is_absolute():
+        return None
+    if not Path(encoder.model).is_dir():
+        raise CheckpointError(f"{encoder.model}: the student's encoder is gone. Bring this folder back.")
+    return Path(encoder.model)

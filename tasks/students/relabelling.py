@@ -1,0 +1,67 @@
+"""`labels: generative`: what the student learns from, made of every view of the target at once; never of gold."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Literal
+
+import torch
+
+from tasks.encoders.embedding import embed
+from tasks.encoders.features import Features
+from tasks.encoders.speakers import SpeakerCentred
+from tasks.fusion.base import Draws
+from tasks.fusion.generative import GenerativeRule
+from tasks.maths.threads import one_thread
+from tasks.networks.head import Head
+from tasks.networks.statistics import statistics_of
+from tasks.students.base import TrainingData
+from tasks.students.chance import FIRST_FREE_STREAM, Chance
+from tasks.students.faults import Checked
+
+_PASSES = FIRST_FREE_STREAM + 1
+_CHUNK_CLIPS = 64
+
+
+def relabelled(
+    head: Head, data: TrainingData, seed: int, standardise: Literal["teacher", "target"] = "target"
+) -> TrainingData:
+    """The same clips with labels by the generative rule.
+
+    The teachers are the paid ones as they answered, and the classifier anew: with the target's statistics, and, where
+    it is known who speaks, with each speaker's own mean taken away. The classifier hears a target in this way far
+    better than as its source left it, and the student, which never knows who speaks, learns what it heard.
+
+    Args:
+        head: The source classifier; left as it is.
+        data: With the paid teachers' draws, no rule, and who speaks.
+        seed: Of the classifier's dropout.
+        standardise: `teacher`: the classifier keeps its own statistics; it may have been trained without any.
+    """
+    # One clip that is not finite would spoil its speaker's mean, and with it the others' labels.
+    heard = Checked(data.still, data.names)
+    features = heard if data.speakers is None else SpeakerCentred(heard, data.speakers)
+    paid = [draws for draws in data.draws if draws is not None]
+    hearing = copy.deepcopy(head).eval()
+    if standardise == "target":
+        hearing.standardise_by(statistics_of(features))
+    teachers = [*paid, _anew(hearing, features, data.classifier_draws, Chance(seed))]
+    said = [Draws(teacher.probs_NKC.double().numpy(), teacher.valid_NK.numpy()) for teacher in teachers]
+    seen_ND = embed(features)
+    fitted = GenerativeRule().fit(said, [str(t) for t in range(len(said))], seen_ND)
+    labels_NC = torch.from_numpy(fitted.posterior(said, seen_ND)).to(data.labels_NC)
+    # A clip that no teacher has two draws of keeps the label that it came with.
+    return replace(data, labels_NC=torch.where(labels_NC.isnan(), data.labels_NC, labels_NC))
+
+
+@torch.no_grad()
+def _anew(head: Head, features: Features, draws: int, chance: Chance) -> Draws:
+    """The classifier's draws of these features; a chunk at a time."""
+    parts = []
+    with one_thread():
+        for rows_B in torch.arange(len(features)).split(_CHUNK_CLIPS):
+            masks = head.keyed_masks(chance.keys(_PASSES, 0, rows_B, draws))
+            parts.append(torch.softmax(head(features.rows(rows_B.tolist()).to("cpu"), masks), dim=-1))
+    probs_NKC = torch.cat(parts)
+    return Draws(probs_NKC, torch.ones(probs_NKC.shape[:2], dtype=torch.bool))
