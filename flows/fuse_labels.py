@@ -28,7 +28,7 @@ def fuse_labels(pipeline: str, pipelines: str, cache: str) -> dict[str, Any]:
     settings = place.settings
 
     def work(out: Path, work: Path) -> dict[str, Any]:
-        seen_by = _seen_by(place, work) if settings.fuse.sees else None
+        encoder = _encoder(place, work) if settings.fuse.sees else None
         return stage.fuse_labels(
             rule=settings.fuse,
             classes=settings.classes,
@@ -36,20 +36,20 @@ def fuse_labels(pipeline: str, pipelines: str, cache: str) -> dict[str, Any]:
             draws=place.draws(),
             metadata=_metadata(place),
             out=out / "pseudo_labels.parquet",
-            seen_by=seen_by,
+            encoder=encoder,
         )
 
     return place.perform("fuse_labels", work)
 
 
-def _seen_by(place: Place, work: Path) -> stage.SeenBy:
+def _encoder(place: Place, work: Path) -> stage.ClipsEncoder:
     """The classifier's encoder, once it has heard every clip."""
     classifier, folder = place.settings.classifier, place.settings.clips.folder
     config = read_config(classifier.path, classifier.labels, classifier.dropout_rate)
     files = files_of(read_usable_clips(place.shown("clips.parquet")), folder)
     means = config.model_copy(update={"pooling": "mean"})
     compute_missing_features(classifier, means, files, place.shared("features"), work)
-    return stage.SeenBy(classifier, folder, place.shared("features"))
+    return stage.ClipsEncoder(classifier, folder, place.shared("features"))
 
 
 def _metadata(place: Place) -> dict[str, str]:

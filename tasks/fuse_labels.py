@@ -14,9 +14,10 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.contracts.errors import DrawsError
 from tasks.contracts.tables import p_columns, pseudo_labels_schema
-from tasks.encoders.features import AudioFile
+from tasks.encoders.features import AudioFile, Features
 from tasks.fusion import Rule
 from tasks.fusion.base import Draws, Fused, fused_by
+from tasks.fusion.seeing import seen_by
 from tasks.maths.uncertainty import entropy, mean_draw, mutual_information
 from tasks.storage.clips import each_audio_once, read_usable_clips, speakers_of
 from tasks.storage.draws import how_heard, read_draws
@@ -36,7 +37,7 @@ def fuse_labels(
     draws: dict[str, Path],
     metadata: dict[str, str],
     out: Path,
-    seen_by: SeenBy | None = None,
+    encoder: ClipsEncoder | None = None,
 ) -> dict[str, Any]:
     """Weighs the teachers clip by clip and writes the fused distribution beside what each teacher said.
 
@@ -47,7 +48,7 @@ def fuse_labels(
         draws: Each teacher's table, in the order of the teachers.
         metadata: Written into the file.
         out: `pseudo_labels.parquet`.
-        seen_by: For rules that look at the clips themselves: what they see goes to `seen.parquet` beside `out`.
+        encoder: For rules that look at the clips themselves: what they see goes to `seen.parquet` beside `out`.
 
     Raises:
         DrawsError: No clip gets a label.
@@ -55,7 +56,7 @@ def fuse_labels(
     clips = read_usable_clips(clips_table)
     once = each_audio_once(clips)
     teachers = {name: Draws(*read_draws(path, once["sha256"].to_list(), classes)) for name, path in draws.items()}
-    fused = _fused(rule, teachers, _seen(rule, seen_by, clips, out))
+    fused = _fused(rule, teachers, encoder, clips, out)
     fused_NC, weights_NT = fused.probs_NC, fused.weights_NT
     if np.isnan(fused_NC).all():
         raise DrawsError(f"no clip gets a label: no teacher has {rule.min_draws} valid draws for any clip.")
@@ -72,7 +73,7 @@ def fuse_labels(
 
 
 @dataclass(frozen=True)
-class SeenBy:
+class ClipsEncoder:
     """Whose encoder a rule sees the clips with.
 
     Attributes:
@@ -85,34 +86,30 @@ class SeenBy:
     folder: Path
     features: Path
 
-    def see(self, clips: pl.DataFrame) -> NDArray[np.float32]:
-        """What the encoder makes of each audio content, shape (N, D): time means, however the head pools."""
-        from tasks.encoders.embedding import embed
+    def features_of(self, clips: pl.DataFrame) -> Features:
+        """What the encoder makes of each audio content: time means, however the classifier's head pools."""
         from tasks.networks.config import read_config
         from tasks.networks.heard import features_for
 
         teacher = self.classifier
         config = read_config(teacher.path, teacher.labels, teacher.dropout_rate).model_copy(update={"pooling": "mean"})
-        once = each_audio_once(clips)
-        rows = once.select("sha256", "path", "duration_s").iter_rows()
+        rows = clips.select("sha256", "path", "duration_s").iter_rows()
         files = [AudioFile(sha256, self.folder / path, duration_s) for sha256, path, duration_s in rows]
-        found = features_for(config, files, self.features, batch_seconds=teacher.batch_seconds, device=teacher.device)
-        return embed(found, speakers_of(clips, once["sha256"].to_list()))
+        return features_for(config, files, self.features, batch_seconds=teacher.batch_seconds, device=teacher.device)
 
 
-def _seen(rule: Rule, seen_by: SeenBy | None, clips: pl.DataFrame, out: Path) -> NDArray[np.float32] | None:
-    """What the rule wants to see of the clips, kept beside the labels; None for rules that look at draws alone."""
-    if not rule.sees:
-        return None
-    assert seen_by is not None, f"the rule {rule.kind} sees: seen_by is needed"
-    seen_ND = seen_by.see(clips)
-    write_seen(out.with_name("seen.parquet"), each_audio_once(clips)["sha256"].to_list(), seen_ND)
-    return seen_ND
-
-
-def _fused(rule: Rule, teachers: dict[str, Draws], seen_ND: NDArray[np.float32] | None) -> Fused:
-    """Labels and weights by the rule, less those of the clips that it is to leave out."""
-    draws = list(teachers.values())
+def _fused(
+    rule: Rule, teachers: dict[str, Draws], encoder: ClipsEncoder | None, clips: pl.DataFrame, out: Path
+) -> Fused:
+    """Labels and weights by the rule, less those of the clips that it is to leave out; what it saw beside `out`."""
+    draws, seen_ND = list(teachers.values()), None
+    if rule.sees:
+        assert encoder is not None, f"the rule {rule.kind} sees: encoder is needed"
+        once = each_audio_once(clips)
+        sha256s = once["sha256"].to_list()
+        seen_ND = seen_by(rule, draws, encoder.features_of(once), speakers_of(clips, sha256s))
+        assert seen_ND is not None
+        write_seen(out.with_name("seen.parquet"), sha256s, seen_ND)
     fused = fused_by(rule.fit(draws, list(teachers), seen_ND), draws, seen_ND)
     return fused.only(_complete(teachers, rule)) if rule.incomplete == "leave_out" else fused
 

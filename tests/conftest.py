@@ -145,11 +145,11 @@ class SmallRun:
         write_table(self.draws["lalm"], table, schema)
 
     def fuse(self) -> None:
-        from tasks.fuse_labels import SeenBy, fuse_labels
+        from tasks.fuse_labels import ClipsEncoder, fuse_labels
 
-        seen_by = SeenBy(self.teacher, self.folder, self.features)
+        encoder = ClipsEncoder(self.teacher, self.folder, self.features)
         named = {"pipeline": "small"}
-        fuse_labels.fn(self.rule, self.classes, self.clips, self.draws, named, self.pseudo_labels, seen_by)
+        fuse_labels.fn(self.rule, self.classes, self.clips, self.draws, named, self.pseudo_labels, encoder)
 
     def trained(self) -> Any:
         """With a student; where everything lies that `evaluate_student` reads."""

@@ -28,6 +28,8 @@ from tasks.networks.statistics import statistics_of
 from tasks.storage.files import replacing, sha256_of_json
 from tasks.teachers.mc_dropout import draw_by_dropout
 
+Array = NDArray[np.float64]
+
 GUESSES = {
     "trust": "trust of the label model",
     "agreement": "agreement with the label model's labels",
@@ -80,10 +82,9 @@ def naming_of(cell: Cell, cache: Path) -> Naming:
 
 
 def _named(cell: Cell, ready: Ready) -> Naming:
-    probs_TNKC = heard(ready, cell.seed)
     gold = [CLASSES[c] for c in ready.corpus.gold_N[ready.split.adapt]]
+    probs_TNKC, trust_T, labels_NC = looked_twice(ready, cell.seed)
     means_TNC = [probs_NKC.mean(axis=1) for probs_NKC in probs_TNKC]
-    trust_T, labels_NC = judged(probs_TNKC, embed(centred(ready)))
     agreement_T = [float(labels_NC[np.arange(len(p)), p.argmax(axis=1)].mean()) for p in means_TNC]
     every = [np.ones(p.shape[:2], dtype=bool) for p in probs_TNKC]
     mi_T = [float(np.mean(mutual_information(p, valid))) for p, valid in zip(probs_TNKC, every, strict=True)]
@@ -93,24 +94,28 @@ def _named(cell: Cell, ready: Ready) -> Naming:
     )
 
 
-def centred(ready: Ready) -> Features:
-    """As `recipe: best` hears the clips: see `tasks.students.relabelling`."""
+def looked_twice(ready: Ready, seed: int) -> tuple[list[Array], list[float], Array]:
+    """What each teacher says, how far it is trusted, and the labels, as in `tasks.students.relabelling`."""
     rows = ready.split.adapt
-    return SpeakerCentred(Part(ready.features, rows.tolist()), ready.corpus.told_speakers(rows))
+    features: Features = Part(ready.features, rows.tolist())
+    probs_TNKC = heard(ready, features, seed)
+    trust_T, labels_NC = judged(probs_TNKC, embed(features))
+    if ready.corpus.has_speakers:
+        features = SpeakerCentred(features, ready.corpus.told_speakers(rows), labels_NC)
+        probs_TNKC = heard(ready, features, seed)
+        trust_T, labels_NC = judged(probs_TNKC, embed(features))
+    return probs_TNKC, trust_T, labels_NC
 
 
-def heard(ready: Ready, seed: int) -> list[NDArray[np.float64]]:
-    """What each teacher says to the label model, shape (N, K, C) each, in the order of TEACHERS."""
-    rows, features = ready.split.adapt, centred(ready)
-    head = copy.deepcopy(ready.by_target)
+def heard(ready: Ready, features: Features, seed: int) -> list[Array]:
+    """The teachers' draws, shape (N, K, C) each, in the order of TEACHERS; the classifier's of these features."""
+    rows, head = ready.split.adapt, copy.deepcopy(ready.by_target)
     head.standardise_by(statistics_of(features))
     sha256s = [ready.corpus.files[row].sha256 for row in rows]
     return [ready.lalm_NKC[rows], draw_by_dropout(head, features, sha256s, CLASSIFIER_DRAWS, seed)]
 
 
-def judged(
-    probs_TNKC: Sequence[NDArray[np.float64]], seen_ND: NDArray[np.float32]
-) -> tuple[list[float], NDArray[np.float64]]:
+def judged(probs_TNKC: Sequence[Array], seen_ND: NDArray[np.float32]) -> tuple[list[float], Array]:
     """The label model's trust in each teacher, and its labels, shape (N, C)."""
     draws = [Draws(probs_NKC, np.ones(probs_NKC.shape[:2], dtype=bool)) for probs_NKC in probs_TNKC]
     fitted = GenerativeRule().fit(draws, TEACHERS, seen_ND)

@@ -109,15 +109,14 @@ def spearman(x_N: np.ndarray, y_N: np.ndarray) -> tuple[float, float]:
 
 
 def draw(cases: Sequence[Case], shifts: dict[str, tuple[float, float]], file: Path) -> None:
-    """A line per method over the pairs."""
+    """A point per method and pair."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 3.6), layout="constrained")
     for panel, which, name in zip(figure.subplots(1, 2, sharey=True), (0, 1), ("shift", "left over"), strict=True):
-        ordered = sorted(cases, key=lambda case: shifts[case.transfer][which])
-        for method in METHODS:
-            shift = [shifts[case.transfer][which] for case in ordered]
-            panel.plot(shift, [gain(case, method) for case in ordered], "-o", markersize=4, label=method)
+        for method, marker in zip(METHODS, "osv^", strict=True):
+            shift = [shifts[case.transfer][which] for case in cases]
+            panel.plot(shift, [gain(case, method) for case in cases], marker, markersize=5, alpha=0.7, label=method)
         panel.axhline(0, color="grey", linewidth=0.8)
         panel.set(xlabel=f"{name} (sliced Wasserstein)")
     figure.axes[0].set(ylabel="UA over the source classifier, points")

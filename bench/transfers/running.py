@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from bench.transfers.cell import CLASSIFIER_DRAWS, Ready
 from bench.transfers.corpora import CLASSES
 from bench.transfers.methods import TEACHERS, Method, rule_of, student_of
-from tasks.encoders.embedding import embed
 from tasks.encoders.features import Features, Part
 from tasks.evaluation.metrics import score
 from tasks.fusion.base import Draws, fused_by
+from tasks.fusion.seeing import seen_by
 from tasks.networks.head import Head
 from tasks.students.base import Student, TrainingData
 from tasks.students.uses import Uses
@@ -67,12 +67,12 @@ def _untrained(method: Method, ready: Ready, seed: int) -> Probs:
     rule, split = rule_of(method), ready.split
     if rule is None:
         return answers(ready.head(method.statistics), Part(ready.features, split.test.tolist()))
-    fitted = rule.fit(_draws(method, ready, split.adapt, seed), TEACHERS, _seen(rule, ready, split.adapt))
     if rule.sees and split.test is not split.adapt:
         raise NotDefinedError("the view that this rule sees cannot be carried over to clips it was not fitted on")
-    return np.asarray(
-        fused_by(fitted, _draws(method, ready, split.test, seed), _seen(rule, ready, split.test)).probs_NC
-    )
+    draws = _draws(method, ready, split.adapt, seed)
+    seen_ND = _seen(rule, draws, ready, split.adapt)
+    fitted = rule.fit(draws, TEACHERS, seen_ND)
+    return np.asarray(fused_by(fitted, _draws(method, ready, split.test, seed), seen_ND).probs_NC)
 
 
 def training_data(method: Method, uses: Uses, ready: Ready, seed: int) -> TrainingData:
@@ -83,7 +83,7 @@ def training_data(method: Method, uses: Uses, ready: Ready, seed: int) -> Traini
         labels_NC = torch.eye(len(CLASSES))[torch.from_numpy(ready.corpus.gold_N[rows])]
         return TrainingData(features, labels_NC, draws=[], rule=None, classifier_draws=CLASSIFIER_DRAWS)
     rule, draws = rule_of(method), _draws(method, ready, rows, seed)
-    seen_ND = _seen(rule, ready, rows)
+    seen_ND = _seen(rule, draws, ready, rows)
     labels_NC = torch.from_numpy(fused_by(rule.fit(draws, TEACHERS, seen_ND), draws, seen_ND).probs_NC).float()
     if labels_NC.isnan().any():
         raise ValueError(
@@ -121,5 +121,5 @@ def _draws(method: Method, ready: Ready, rows: NDArray[np.int64], seed: int) -> 
     return [Draws(probs_NKC, np.ones(probs_NKC.shape[:2], dtype=bool)) for probs_NKC in both]
 
 
-def _seen(rule: Any, ready: Ready, rows: NDArray[np.int64]) -> NDArray[np.float32] | None:
-    return embed(Part(ready.features, rows.tolist()), ready.corpus.told_speakers(rows)) if rule.sees else None
+def _seen(rule: Any, draws: Sequence[Draws], ready: Ready, rows: NDArray[np.int64]) -> NDArray[np.float32] | None:
+    return seen_by(rule, draws, Part(ready.features, rows.tolist()), ready.corpus.told_speakers(rows))

@@ -13,8 +13,8 @@ CODE_VERSIONS = {
     "target_statistics": 1,
     "mc_dropout": 3,  # before the paid teachers: what is free fails first, and adaptive draws look at it
     "query_lalm": 2,
-    "fuse_labels": 3,
-    "train_student": 3,
+    "fuse_labels": 4,
+    "train_student": 4,
     "evaluate_student": 2,
 }
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.encoders.features import Features
-from tasks.encoders.speakers import SpeakerCentred
 
 FloatArray = NDArray[np.float64]
 
@@ -16,11 +15,10 @@ _CHUNK_CLIPS = 64  # where frames are kept, not means, each clip is some megabyt
 _LEAST_STD = 1e-5  # as of the statistics that a head standardises by
 
 
-def embed(features: Features, speakers: Sequence[str | None] | None = None, dim: int = 32) -> NDArray[np.float32]:
-    r"""The clips' principal components, once what tells speakers apart is taken away.
+def embed(features: Features, dim: int = 32) -> NDArray[np.float32]:
+    r"""The clips' principal components.
 
-    With x_nl the time mean of layer l, each speaker's own taken away by `SpeakerCentred` where it is known who speaks,
-    and standardised over these clips per layer and feature::
+    With x_nl the time mean of layer l, standardised over these clips per layer and feature::
 
         z_n = mean_l x_nl                 sum_n z_n = 0
         seen_n = V^T z_n / std z          V: eigenvectors of the covariance of z / std z
@@ -28,19 +26,18 @@ def embed(features: Features, speakers: Sequence[str | None] | None = None, dim:
     Principal components: Pearson 1901. Each component's sign is such that its largest loading is positive.
 
     Args:
-        features: The clips; read three times (four with speakers), a chunk at a time: only N * dim numbers are kept.
-        speakers: Who speaks, in the order of the clips; None where that is not known.
+        features: The clips; read three times, a chunk at a time: only N * dim numbers are kept.
         dim: How many components; no more than D, nor than a quarter of the clips, and at least one.
 
     Returns:
         Shape (N, min(dim, N // 4, D)), the component of the largest variance first.
 
     Raises:
-        ValueError: No clip, or another number of speakers than of clips.
+        ValueError: No clip.
     """
     if not len(features):
         raise ValueError("no clip to embed")
-    means = _LayerMeans(features if speakers is None else SpeakerCentred(features, speakers))
+    means = _LayerMeans(features)
     products = (rows_BD.T @ rows_BD for rows_BD in means.rows())
     covariance_DD = sum(products, np.zeros((features.dim,) * 2)) / len(features)
     std_D = np.maximum(np.sqrt(np.diag(covariance_DD)), _LEAST_STD)

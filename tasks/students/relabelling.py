@@ -6,7 +6,9 @@ import copy
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from tasks.encoders.embedding import embed
 from tasks.encoders.features import Features
@@ -30,8 +32,8 @@ def relabelled(
     """The same clips with labels by the generative rule.
 
     The teachers are the paid ones as they answered, and the classifier anew: with the target's statistics, and, where
-    it is known who speaks, with each speaker's own mean taken away. The classifier hears a target in this way far
-    better than as its source left it, and the student, which never knows who speaks, learns what it heard.
+    it is known who speaks, in a second round with each speaker's own part taken away. The classifier hears a target in
+    this way far better than as its source left it. The student, which never knows who speaks, learns what it heard.
 
     Args:
         head: The source classifier; left as it is.
@@ -41,7 +43,19 @@ def relabelled(
     """
     # One clip that is not finite would spoil its speaker's mean, and with it the others' labels.
     heard = Checked(data.still, data.names)
-    features = heard if data.speakers is None else SpeakerCentred(heard, data.speakers)
+    labels_NC = _labels(head, heard, data, seed, standardise)
+    if data.speakers is not None and any(name is not None for name in data.speakers):
+        # What tells speakers apart is what is left once the labels of the first round have explained their part.
+        labels_NC = _labels(head, SpeakerCentred(heard, data.speakers, labels_NC), data, seed, standardise)
+    made_NC = torch.from_numpy(labels_NC).to(data.labels_NC)
+    # A clip that no teacher has two draws of keeps the label that it came with.
+    return replace(data, labels_NC=torch.where(made_NC.isnan(), data.labels_NC, made_NC))
+
+
+def _labels(
+    head: Head, features: Features, data: TrainingData, seed: int, standardise: Literal["teacher", "target"]
+) -> NDArray[np.float64]:
+    """By the generative rule, from the paid teachers and from the classifier that hears these features."""
     paid = [draws for draws in data.draws if draws is not None]
     hearing = copy.deepcopy(head).eval()
     if standardise == "target":
@@ -50,9 +64,7 @@ def relabelled(
     said = [Draws(teacher.probs_NKC.double().numpy(), teacher.valid_NK.numpy()) for teacher in teachers]
     seen_ND = embed(features)
     fitted = GenerativeRule().fit(said, [str(t) for t in range(len(said))], seen_ND)
-    labels_NC = torch.from_numpy(fitted.posterior(said, seen_ND)).to(data.labels_NC)
-    # A clip that no teacher has two draws of keeps the label that it came with.
-    return replace(data, labels_NC=torch.where(labels_NC.isnan(), data.labels_NC, labels_NC))
+    return np.asarray(fitted.posterior(said, seen_ND))
 
 
 @torch.no_grad()

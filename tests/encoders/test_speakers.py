@@ -45,6 +45,48 @@ def test_a_speaker_with_one_clip_keeps_ten_elevenths_of_what_sets_it_apart() -> 
     assert found[3][0] == pytest.approx(11 + 33 * 10 / 11)
 
 
+def test_what_the_labels_explain_stays() -> None:
+    """By hand. Ann was only angry (+ 8) and speaks 2 higher than the others; without labels all 10 count as hers."""
+    values = [[10.0]] * 10 + [[8.0], [0.0]] * 10
+    who: list[str | None] = ["ann"] * 10 + [None] * 20
+    angry_N = np.array([1] * 10 + [1, 0] * 10)
+    labels_NC = np.stack([angry_N, 1 - angry_N], axis=1).astype(np.float32)
+    angry_mean = 9.0  # of ten of hers and ten others
+    found = SpeakerCentred(Means(torch.tensor(values)[:, None]), who, labels_NC).rows([0, 10, 11]).means_BLD()
+    assert found.flatten().tolist() == pytest.approx([10 - 0.5 * (10 - angry_mean), 8, 0])
+    untold = centred(values, who)
+    assert untold[0][0] == pytest.approx(10 - 0.5 * (10 - 6))
+
+
+def test_shifts_are_those_of_a_literal_second_implementation_with_soft_labels() -> None:
+    rng = np.random.default_rng(0)
+    x_NLD, q_NC = rng.normal(size=(150, 2, 3)).astype(np.float32), rng.dirichlet([0.5] * 4, 150)
+    who = [["ann", "ben", None][n] for n in rng.integers(0, 3, 150)]
+    mu_CLD = np.stack([sum(q * x for q, x in zip(q_NC[:, c], x_NLD, strict=True)) / q_NC[:, c].sum() for c in range(4)])
+    expected = x_NLD.astype(float)
+    for name in ("ann", "ben"):
+        own = [n for n, other in enumerate(who) if other == name]
+        left = np.mean([x_NLD[n] - sum(q_NC[n, c] * mu_CLD[c] for c in range(4)) for n in own], axis=0)
+        expected[own] -= len(own) / (len(own) + 10) * left
+    whole = SpeakerCentred(Means(torch.from_numpy(x_NLD)), who, q_NC)
+    np.testing.assert_allclose(whole.rows(range(150)).means_BLD().numpy(), expected, atol=1e-5)
+
+
+def test_a_clip_without_a_label_counts_as_the_mean_clip() -> None:
+    values = torch.tensor([[[0.0]], [[4.0]], [[8.0]], [[0.0]]])
+    q_NC = np.array([[1.0, 0.0], [0.0, 1.0], [np.nan, np.nan], [1.0, 0.0]])
+    filled_NC = np.where(np.isnan(q_NC), [2 / 3, 1 / 3], q_NC)
+    who = ["ann", "ann", "ann", None]
+    found, expected = (SpeakerCentred(Means(values), who, q).rows(range(4)).means_BLD() for q in (q_NC, filled_NC))
+    torch.testing.assert_close(found, expected)
+
+
+def test_labels_of_no_clip_are_as_none() -> None:
+    values, who = torch.tensor([[[0.0]], [[4.0]], [[8.0]]]), ["ann", "ann", "ben"]
+    unknown = SpeakerCentred(Means(values), who, np.full((3, 2), np.nan)).rows(range(3)).means_BLD()
+    torch.testing.assert_close(unknown, SpeakerCentred(Means(values), who).rows(range(3)).means_BLD())
+
+
 def test_clips_of_nobody_known_stay_as_they_are() -> None:
     values = [[0.0, 1.0], [2.0, 3.0], [50.0, 9.0]]
     assert centred(values, [None, None, "ann"])[:2] == values[:2]
@@ -96,5 +138,10 @@ def test_it_is_as_large_as_what_it_was_made_of() -> None:
 
 @pytest.mark.parametrize("count", [11, 13])
 def test_another_number_of_speakers_than_clips_is_refused(count: int) -> None:
-    with pytest.raises(ValueError, match=f"{count} speakers for 12 clips: expected one per clip, None where not known"):
+    with pytest.raises(ValueError, match=f"{count} speakers and 12 labels for 12 clips: expected one per clip, None"):
         SpeakerCentred(WithFrames(), ["ann"] * count)
+
+
+def test_another_number_of_labels_than_clips_is_refused() -> None:
+    with pytest.raises(ValueError, match="12 speakers and 3 labels for 12 clips: expected one per clip"):
+        SpeakerCentred(WithFrames(), ["ann"] * 12, np.full((3, 2), 0.5))

@@ -11,6 +11,7 @@ import pytest
 from tasks.encoders.embedding import embed
 from tasks.encoders.features import AudioFile, features_of
 from tasks.encoders.logmel import LogMelSettings
+from tasks.encoders.speakers import SpeakerCentred
 from tasks.fusion.base import Draws
 from tasks.fusion.generative import GenerativeRule
 from tasks.storage.clips import each_audio_once, read_usable_clips
@@ -30,11 +31,16 @@ def clips(run: SmallRun) -> pl.DataFrame:
     return each_audio_once(read_usable_clips(run.clips))
 
 
-def test_what_is_seen_is_the_embedding_of_the_classifiers_features(run: SmallRun, clips: pl.DataFrame) -> None:
-    rows = clips.select("sha256", "path", "duration_s").iter_rows()
+def test_what_is_seen_is_the_embedding_less_what_the_first_labels_leave_of_the_speakers(
+    run: SmallRun, clips: pl.DataFrame
+) -> None:
+    rows, sha256s = clips.select("sha256", "path", "duration_s").iter_rows(), clips["sha256"].to_list()
     files = [AudioFile(sha256, run.folder / path, duration_s) for sha256, path, duration_s in rows]
-    expected = embed(features_of(files, LogMelSettings(), run.features), clips["speaker"].to_list())
-    np.testing.assert_array_equal(read_seen(run.root / "seen.parquet", clips["sha256"].to_list()), expected)
+    heard = features_of(files, LogMelSettings(), run.features)
+    draws = [Draws(*read_draws(path, sha256s, run.classes)) for path in run.draws.values()]
+    first_NC = GenerativeRule().fit(draws, [], embed(heard)).posterior(draws, embed(heard))
+    expected_ND = embed(SpeakerCentred(heard, clips["speaker"].to_list(), first_NC))
+    np.testing.assert_array_equal(read_seen(run.root / "seen.parquet", sha256s), expected_ND)
 
 
 def test_the_corpus_has_more_than_one_speaker(clips: pl.DataFrame) -> None:

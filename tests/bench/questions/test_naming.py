@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.questions.naming import Naming, centred, heard, judged, told
+from bench.questions.naming import Naming, heard, judged, looked_twice, told
 from bench.transfers.cell import Ready
 from bench.transfers.lalm import Lalm
 from bench.transfers.stand_ins import dialled_draws, oracle_logits, rng_of
+from tasks.encoders.features import Means
 
 GOLD_N = np.repeat(np.arange(4), 60)
 NAMING = Naming("third", "a → b", (60, 50), (1, 0.5), (0.4, 0.7), (-0.3, -0.3))
@@ -41,21 +42,17 @@ def test_the_label_model_trusts_the_teacher_that_is_right_more_often() -> None:
     assert (labels_NC.argmax(axis=1) == GOLD_N).mean() > 0.85
 
 
-def test_the_classifier_is_heard_with_the_statistics_of_centred_clips_and_stays_as_it_was(ready: Ready) -> None:
-    before = ready.by_target.mean_LD.clone()
-    lalm_NKC, classifier_NKC = heard(ready, 0)
+def test_the_classifier_is_heard_with_these_features_statistics_and_stays_as_it_was(ready: Ready) -> None:
+    before, shifted = ready.by_target.mean_LD.clone(), Means(5 + 3 * ready.features.rows(range(16)).means_BLD())
+    lalm_NKC, classifier_NKC = heard(ready, shifted, 0)
     np.testing.assert_array_equal(lalm_NKC, ready.lalm_NKC)
-    assert classifier_NKC.shape == (16, 8, 4)
-    assert not np.allclose(classifier_NKC, ready.classifier_draws("target", ready.split.adapt, 0))
+    np.testing.assert_allclose(classifier_NKC, heard(ready, ready.features, 0)[1], atol=1e-5)
     np.testing.assert_array_equal(ready.by_target.mean_LD, before)
 
 
-def test_who_speaks_is_taken_away(ready: Ready) -> None:
-    """Four clips of each of four speakers: their means come together."""
-    means_NLD = ready.features.rows(range(16)).means_BLD().numpy()
-    centred_NLD = centred(ready).rows(range(16)).means_BLD().numpy()
-    between, left = (x.reshape(4, 4, 2, 6).mean(axis=1).var(axis=0).sum() for x in (means_NLD, centred_NLD))
-    assert left < between
+def test_where_it_is_known_who_speaks_a_second_look_is_taken(ready: Ready) -> None:
+    once = replace(ready, corpus=replace(ready.corpus, has_speakers=False))
+    assert not np.allclose(looked_twice(ready, 0)[2], looked_twice(once, 0)[2])
 
 
 @pytest.mark.parametrize(("count", "expected"), [(0, "–"), (1, "1 of 1 (p = 1.00)"), (8, "8 of 8 (p < .01)")])
