@@ -10,6 +10,7 @@ import polars as pl
 
 from flows.cost import estimate_costs
 from flows.freshness import Verdict
+from flows.missing import not_there
 from flows.place import Place, open_place, prices_file
 from flows.settings import read_pipelines
 from tasks.asking.money import price_list
@@ -22,13 +23,15 @@ from tasks.teachers.mc_dropout import MCDropoutSettings
 
 
 def show_check(pipelines: Path, name: str | None) -> None:
-    """Raises SettingsError, or says that all is well."""
+    """Raises SettingsError, or says that all is well, and what the pipelines name that is not there yet."""
     known = read_pipelines(pipelines, only=name)
     price_list(prices_file(pipelines))
     for each in known:
         teachers = ", ".join(_described(key, teacher) for key, teacher in known[each].teachers.items())
         classes, rule = ", ".join(known[each].classes), known[each].fuse.kind
         print(f"{each}: sound. Classes {classes}; teachers {teachers}; fuse {rule}.")
+        for line in not_there(known[each]):
+            print(f"  not there yet: {line}.")
 
 
 def _described(name: str, teacher: PaidSettings | MCDropoutSettings) -> str:

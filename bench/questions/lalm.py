@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bench.questions.asked import Answer, Asked
 from bench.questions.cases import Case, cases_of, with_interval
-from bench.questions.naming import GUESSES, Naming, naming_of, told
+from bench.questions.naming import GUESSES, Naming, against_habit, naming_of, told
 from bench.tables import Table
 from bench.transfers.board import CLASSIFIER, LALM
 from bench.transfers.bootstrap import mean_of
@@ -20,6 +20,7 @@ LALMS = (
     *(Lalm("third", strength=strength) for strength in (0.5, 0.75, 1.0)),
     *(Lalm("oracle", strength=recall) for recall in (0.35, 0.6, 0.85)),
 )
+_LOOKING = ("trust", "agreement", "certainty")
 _SAID = """\
 Gain is UA minus that of the better teacher of that transfer, in points, the mean over all transfers; worst: on the
 transfer where it is least; kept: on how many it is -1 or more. 95 % by a bootstrap over the targets' speakers."""
@@ -60,6 +61,7 @@ def naming_table(namings: Sequence[Naming]) -> Table:
     table.rows.append(["all where they are 5 points apart", *(told(clear, guess) for guess in GUESSES)])
     table.notes = [
         "Of so many cells (transfer, seed); p: two-sided binomial test against a coin. Cells are not independent "
-        "(seeds and LALMs share classifiers and targets), so p is too small. Equal UA counts as not named."
+        "(seeds and LALMs share classifiers and targets), so p is too small. Equal UA counts as not named.",
+        *(f"{GUESSES[guess][0].upper()}{GUESSES[guess][1:]} {against_habit(namings, guess)}" for guess in _LOOKING),
     ]
     return table

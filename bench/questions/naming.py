@@ -131,8 +131,24 @@ def told(namings: Sequence[Naming], guess: str) -> str:
     right = sum(naming.is_right(guess) for naming in namings)
     if not namings:
         return "–"
-    p = binomtest(right, len(namings)).pvalue
-    return f"{right} of {len(namings)} (p {'< .01' if p < 0.01 else f'= {p:.2f}'.replace('0.', '.')})"
+    return f"{right} of {len(namings)} (p {_coin(right, len(namings))})"
+
+
+def against_habit(namings: Sequence[Naming], guess: str) -> str:
+    """Whether a guess that looks at the target beats one that does not: where only one of both is right (sign test).
+
+    >>> against_habit([Naming("l", "t", (60, 50), (1, 0.5), (0, 0), (0, 0))] * 6, "trust")
+    'is right in 6 cells where "always the classifier" is not, and wrong in 0 where it is (p = .03).'
+    """
+    gained = sum(naming.is_right(guess) and not naming.is_right("habit") for naming in namings)
+    lost = sum(naming.is_right("habit") and not naming.is_right(guess) for naming in namings)
+    where = f'is right in {gained} cells where "{GUESSES["habit"]}" is not, and wrong in {lost} where it is'
+    return f"{where} (p {_coin(gained, gained + lost)})."
+
+
+def _coin(right: int, of: int) -> str:
+    p = binomtest(right, of).pvalue if of else 1.0
+    return "< .01" if p < 0.01 else f"= {p:.2f}".replace("0.", ".")
 
 
 def _two(figures: Sequence[float]) -> tuple[float, float]:

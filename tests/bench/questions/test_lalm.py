@@ -44,3 +44,14 @@ def test_namings_are_counted_per_lalm_over_all_and_where_the_teachers_are_apart(
         ["all", "1 of 2 (p = 1.00)", "2 of 2 (p = .50)"],
         ["all where they are 5 points apart", "0 of 1 (p = 1.00)", "1 of 1 (p = 1.00)"],
     ]
+
+
+def test_a_guess_is_compared_with_habit_cell_by_cell() -> None:
+    """Trust is right where the LALM is better once, and wrong where the classifier is better twice."""
+    lalm_better = Naming("third", "a → b", (60, 50), (1, 0.5), (0.7, 0.4), (-0.3, -0.1))
+    classifier_better = Naming("third", "a → b", (50, 60), (1, 0.5), (0.4, 0.7), (-0.3, -0.1))
+    notes = naming_table([lalm_better, classifier_better, classifier_better]).notes
+    assert (
+        'Trust of the label model is right in 1 cells where "always the classifier" is not, and wrong in 2 where it is '
+        "(p = 1.00)." in notes
+    )

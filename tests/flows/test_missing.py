@@ -1,0 +1,44 @@
+"""What `mifuse check` says of folders and files that are not there yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from flows.__main__ import main
+
+PAPER = Path(__file__).parents[2] / "bench" / "paper.yaml"
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> str:
+    """The paper's pipelines in a folder that has nothing but `data`."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "bench").mkdir()
+    copied = tmp_path / "bench" / "paper.yaml"
+    copied.write_text(PAPER.read_text(encoding="utf-8"), encoding="utf-8")
+    result = CliRunner().invoke(main, ["check", "improv_to_iemocap", "--pipelines", str(copied)])
+    assert result.exit_code == 0, result.output
+    return result.output.replace(str(tmp_path.resolve()), "ROOT")
+
+
+def test_a_missing_folder_of_clips_is_named(told: str) -> None:
+    assert "not there yet: clips.folder: no folder ROOT/data/emobox; put the audio there, or change" in told
+
+
+def test_a_missing_manifest_is_named_with_what_is_there(told: str) -> None:
+    missing = "clips.manifest: no file ROOT/data/emobox/data/iemocap/iemocap.jsonl (ROOT/data is there)."
+    assert missing in told
+
+
+def test_the_source_is_told_too(told: str) -> None:
+    assert "source.clips.manifest: no file ROOT/data/emobox/data/mspimprov/mspimprov.jsonl" in told
+
+
+def test_a_classifier_that_can_be_trained_says_by_what(told: str) -> None:
+    assert (
+        "teachers.classifier.path: no folder ROOT/models/paper/improv (ROOT is there); `mifuse train-source` makes"
+        in told
+    )
