@@ -22,7 +22,7 @@ def evaluate_student(pipeline: str, pipelines: str, cache: str) -> dict[str, Any
             clips=place.shown("clips.parquet"),
             pseudo_labels=place.shown("pseudo_labels.parquet"),
             student=place.shown("student"),
-            folder=settings.clips.folder,
+            folder=place.clips_folder,
             features=place.shared("features"),
             draws=place.draws(),
             gold=settings.evaluate.gold,

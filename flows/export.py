@@ -89,7 +89,7 @@ def _some_clips(place: Place) -> list[AudioFile]:
     """The shortest clip, the longest and the one in the middle: a graph may be right for one length only."""
     clips = read_table(place.shown("clips.parquet"), clips_schema()).filter(pl.col("status") == "ok")
     rows = each_audio_once(clips).sort("duration_s", "sha256").select("sha256", "path", "duration_s").rows()
-    folder = place.settings.clips.folder
+    folder = place.clips_folder
     return [AudioFile(s, folder / p, d) for s, p, d in (rows[n] for n in sorted({0, len(rows) // 2, len(rows) - 1}))]
 
 

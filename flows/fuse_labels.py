@@ -44,7 +44,7 @@ def fuse_labels(pipeline: str, pipelines: str, cache: str) -> dict[str, Any]:
 
 def _encoder(place: Place, work: Path) -> stage.ClipsEncoder:
     """The classifier's encoder, once it has heard every clip."""
-    classifier, folder = place.settings.classifier, place.settings.clips.folder
+    classifier, folder = place.settings.classifier, place.clips_folder
     config = read_config(classifier.path, classifier.labels, classifier.dropout_rate)
     files = files_of(read_usable_clips(place.shown("clips.parquet")), folder)
     means = config.model_copy(update={"pooling": "mean"})

@@ -29,7 +29,7 @@ def mc_dropout(pipeline: str, pipelines: str, cache: str, teacher: str = "classi
             teacher=settings.classifier,
             classes=settings.classes,
             clips_table=place.shown("clips.parquet"),
-            folder=settings.clips.folder,
+            folder=place.clips_folder,
             features=place.shared("features"),
             mc_draws=place.shared("mc_draws"),
             out=out / draws_file(teacher),
@@ -45,7 +45,7 @@ def _encoder_passes(place: Place, work: Path) -> int:
     teacher = place.settings.classifier
     config = read_config(teacher.path, teacher.labels, teacher.dropout_rate)
     check_dropout(teacher, config)
-    files = stage.files_of(read_usable_clips(place.shown("clips.parquet")), place.settings.clips.folder)
+    files = stage.files_of(read_usable_clips(place.shown("clips.parquet")), place.clips_folder)
     if not teacher.makes_encoder_passes:
         compute_missing_features(teacher, config, files, place.shared("features"), work)
         return 0

@@ -45,6 +45,11 @@ class Place:
     def nodes(self) -> list[Node]:
         return nodes_of(self.name, self.settings, self.cache)
 
+    @property
+    def clips_folder(self) -> Path:
+        """Where the clips' audio lies on this machine: what the paths of `clips.parquet` are relative to."""
+        return self.settings.clips.folder
+
     def shared(self, folder: str) -> Path:
         """A folder of the cache that all pipelines share."""
         return self.cache / folder

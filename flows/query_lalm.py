@@ -36,7 +36,7 @@ def query_lalm(
             teacher=settings.paid[teacher],
             classes=settings.classes,
             clips_table=place.shown("clips.parquet"),
-            folder=settings.clips.folder,
+            folder=place.clips_folder,
             answers=place.shared("answers"),
             out=out / draws_file(teacher),
             classifier_draws=place.shown(draws_file(settings.classifier_name)),

@@ -27,13 +27,13 @@ def target_statistics(
     settings, node = place.settings, f"target_statistics.{teacher}"
 
     def work(out: Path, work: Path) -> dict[str, Any]:
-        heard, files = stage.to_hear(settings.classifier, place.shown("clips.parquet"), settings.clips.folder)
+        heard, files = stage.to_hear(settings.classifier, place.shown("clips.parquet"), place.clips_folder)
         compute_missing_features(settings.classifier, heard, files, place.shared("features"), work)
         return stage.target_statistics(
             teacher=settings.classifier,
             classifier=classifier_input(settings)["classifier"],
             clips_table=place.shown("clips.parquet"),
-            folder=settings.clips.folder,
+            folder=place.clips_folder,
             features=place.shared("features"),
             frozen=_frozen(place, node, teacher),
             force=force,

@@ -29,7 +29,7 @@ def train_student(pipeline: str, pipelines: str, cache: str) -> dict[str, Any]:
             classifier=settings.classifier,
             classifier_name=settings.classifier_name,
             pseudo_labels=place.shown("pseudo_labels.parquet"),
-            folder=settings.clips.folder,
+            folder=place.clips_folder,
             draws=place.draws(),
             features=place.shared("features"),
             statistics=place.statistics(),
