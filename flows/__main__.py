@@ -9,9 +9,12 @@ import click
 
 import flows.quiet  # noqa: F401
 from flows.cache_cli import cache
+from flows.deploy_cli import deploy, serve
 from flows.interrupt import EXIT_CODE, prompt_interrupt
 from flows.located import located
 from tasks.contracts.errors import MifuseError
+from tasks.storage.disks import disk_error, raised_by_disks
+from tasks.storage.listed_once import listed_once
 
 
 class _Commands(click.Group):
@@ -19,11 +22,16 @@ class _Commands(click.Group):
 
     def invoke(self, context: click.Context) -> None:
         try:
-            with prompt_interrupt():
+            with prompt_interrupt(), listed_once():
                 super().invoke(context)
         except MifuseError as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(error.exit_code)
+        except raised_by_disks() as error:
+            if (told := disk_error(error)) is None:
+                raise
+            click.echo(f"error: {told}", err=True)
+            sys.exit(told.exit_code)
         except (KeyboardInterrupt, click.Abort):
             sys.exit(EXIT_CODE)
 
@@ -62,12 +70,24 @@ def check(where: tuple[Path, Path], pipeline: str | None) -> None:
 
 @main.command()
 @click.argument("pipeline")
+@click.option("--only", metavar="STAGE", help="This stage and no other.")
+@click.option("--from", "start_from", metavar="STAGE", help="This stage and those after it.")
+@click.option("--force", metavar="STAGE", multiple=True, help="Run this stage even if it is fresh.")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
 @located
-def plan(where: tuple[Path, Path], pipeline: str) -> None:
-    """What would run, why, and at what price; spends nothing."""
-    from flows.show import show_plan
+def plan(
+    where: tuple[Path, Path],
+    pipeline: str,
+    only: str | None,
+    start_from: str | None,
+    force: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """What `mifuse run` would do, why, at what price and for how long; spends nothing."""
+    from flows.plan import show_plan
+    from flows.steps import Steps
 
-    show_plan(pipeline, *where)
+    show_plan(pipeline, *where, Steps(only, start_from, force), as_json=as_json)
 
 
 @main.command()
@@ -103,13 +123,14 @@ def run(
 @main.command()
 @click.argument("pipeline", required=False)
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.option("--verbose", is_flag=True, help="List the clips that were added, removed, changed or renamed.")
 @click.option("--deep", is_flag=True, help="Hash outputs again even if their size and time did not change.")
 @located
-def status(where: tuple[Path, Path], pipeline: str | None, as_json: bool, deep: bool) -> None:
+def status(where: tuple[Path, Path], pipeline: str | None, as_json: bool, verbose: bool, deep: bool) -> None:
     """Which stages are fresh or stale, and why."""
-    from flows.show import show_status
+    from flows.status import show_status
 
-    show_status(pipeline, *where, as_json=as_json, deep=deep)
+    show_status(pipeline, *where, as_json=as_json, verbose=verbose, deep=deep)
 
 
 @main.command()
@@ -227,6 +248,8 @@ def lalm_server(
         raise SettingsError(f"lalm-server: {error}") from error
 
 
+main.add_command(deploy)
+main.add_command(serve)
 main.add_command(cache)
 
 

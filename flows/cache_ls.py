@@ -9,29 +9,40 @@ from typing import Any
 
 from diskcache.core import DBNAME
 
+from flows.cache_folders import CacheFolder, look_into, told_folders
+from flows.cache_results import stored_results
 from flows.columns import counted, in_columns, told_bytes
-from flows.settings import SHARED_FOLDERS
 from tasks.contracts.errors import CacheError
 from tasks.storage.answers import Spent
 from tasks.storage.answers_census import AnswersGroup, Census, take_census
-from tasks.storage.folder_sizes import FolderSize, size_of
+from tasks.storage.folder_sizes import FolderSize, size_of, sum_of
+from tasks.storage.leftovers import leftovers
+from tasks.storage.unused import pipeline_folders
 
 _OWN_COLUMN = "temperature"  # of the settings; the rest stands in the last column
 
 
-def list_cache(cache: Path, *, as_json: bool) -> None:
-    """Folders, answers, dollars.
+def list_cache(cache: Path, pipelines: Path, *, as_json: bool) -> None:
+    """Folders, results, answers, dollars.
 
     Raises:
         CacheError: There is no such folder, or the stored answers are damaged.
     """
     check_is_there(cache)
-    folders = {folder: size_of(cache / folder) for folder in folders_of(cache)}
+    results = stored_results(cache, [folder.name for folder in pipeline_folders(cache)])
+    folders = look_into(cache, pipelines, results.asking)
     census = take_census(cache / "answers") if (cache / "answers" / DBNAME).is_file() else Census([], {}, 0)
+    paths = leftovers(cache)
+    left_over = sum_of(map(size_of, paths))
     if as_json:
-        print(json.dumps(_as_json(cache, folders, census), indent=2))
+        content = _as_json(cache, folders, census) | results.as_json()
+        print(json.dumps(content | {"left_over": {"paths": len(paths), "bytes": left_over.bytes}}, indent=2))
         return
-    print(f"{cache}\n\n{_folders(cache, folders, census.answers)}")
+    print(f"{cache}\n\n{told_folders(folders, census.answers)}")
+    if told := results.told():
+        print(f"\nresults\n{told}")
+    if paths:
+        print(f"\n{told_left_over(len(paths), left_over)}")
     if census.groups:
         print(f"\nanswers\n{_answers(census.groups)}")
     if census.spent:
@@ -47,22 +58,9 @@ def check_is_there(cache: Path) -> None:
         raise CacheError(f"{cache}: no such folder. `mifuse run` makes it; --cache DIR or MIFUSE_CACHE names another.")
 
 
-def folders_of(cache: Path) -> list[str]:
-    """The shared ones, then each pipeline's."""
-    present = sorted(path.name for path in cache.iterdir() if path.is_dir() and not path.name.startswith("."))
-    shared = [name for name in SHARED_FOLDERS if name in present]
-    return shared + [name for name in present if name not in SHARED_FOLDERS]
-
-
-def _folders(cache: Path, folders: dict[str, FolderSize], answers: int) -> str:
-    rows = [["folder", "size", "files", ""]]
-    for name, size in folders.items():
-        shows_results = (cache / name / ".records").is_dir()
-        what = counted(answers, "answer") if name == "answers" else "a pipeline's results" if shows_results else ""
-        rows.append([name, told_bytes(size.bytes), f"{size.files:,}", what])
-    total = FolderSize(sum(size.files for size in folders.values()), sum(size.bytes for size in folders.values()))
-    rows.append(["in all", told_bytes(total.bytes), f"{total.files:,}", ""])
-    return in_columns(rows, right="size files")
+def told_left_over(count: int, size: FolderSize) -> str:
+    """One line."""
+    return f"left over by killed runs: {count:,}, {told_bytes(size.bytes)}; `mifuse cache rm --unused` frees them"
 
 
 def _answers(groups: list[AnswersGroup]) -> str:
@@ -106,10 +104,10 @@ def _spent(spent: dict[tuple[str, str], Spent]) -> str:
     return in_columns(rows, right="calls tokens dollars unconfirmed")
 
 
-def _as_json(cache: Path, folders: dict[str, FolderSize], census: Census) -> dict[str, Any]:
+def _as_json(cache: Path, folders: list[CacheFolder], census: Census) -> dict[str, Any]:
     return {
         "cache": str(cache),
-        "folders": {name: asdict(size) for name, size in folders.items()},
+        "folders": {folder.name: folder.as_json() for folder in folders},
         "answers": [asdict(group) for group in census.groups],
         "spent": [{"month": month, "model": model} | asdict(took) for (month, model), took in census.spent.items()],
         "damaged": census.damaged,

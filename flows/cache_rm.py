@@ -12,15 +12,21 @@ import click
 from diskcache.core import DBNAME
 
 from flows.cache_ls import check_is_there
+from flows.cache_pipeline import folder_of_pipeline, told_pipeline
+from flows.cache_removal import Removal
+from flows.cache_unused import Unused, find_unused
 from flows.columns import counted, told_bytes
 from tasks.contracts.errors import SettingsError
-from tasks.storage.answers_removal import Chosen, Selection, choose_answers, nobody_asking_any, remove_answers
+from tasks.storage.answers_removal import Chosen, choose_answers, nobody_asking_any, remove_answers
+from tasks.storage.asking_locks import nobody_asking
 from tasks.storage.files import remove
 from tasks.storage.folder_sizes import size_of
+from tasks.storage.work_locks import nobody_at_work
 
 _FREE = {
     "features": "computed again when a run needs them",
     "mc_draws": "computed again when a run needs them",
+    "fetched": "copies of recordings that lie at a URL; fetched again when a run needs them",
     "audio": "files are hashed and measured again by the next run",
     "work": "unfinished work starts over",
 }
@@ -28,49 +34,42 @@ _AGAIN = "to be paid again if needed again"
 
 
 @dataclass(frozen=True)
-class Removal:
-    """The options of `mifuse cache rm`; `every` is `--all`, and `folders` are those that cost nothing but time."""
+class _Going:
+    """What goes: folders that are emptied, those of pipelines, answers, and what nobody uses."""
 
-    answers: bool = False
-    models: tuple[str, ...] = ()
-    prompts: tuple[str, ...] = ()
-    statuses: tuple[str, ...] = ()
-    every: bool = False
-    folders: tuple[str, ...] = ()
+    folders: list[Path]
+    pipelines: list[Path]
+    chosen: Chosen | None
+    unused: Unused
 
-    def __post_init__(self) -> None:
-        chooses = bool(self.models or self.prompts or self.statuses)
-        if not self.answers and (chooses or self.every):
-            raise SettingsError("cache rm: --model, --prompt, --status and --all are about --answers; give that too.")
-        if not self.answers and not self.folders:
-            raise SettingsError(
-                "cache rm: nothing is named. Give --answers, --features, --mc-draws, --audio, --work or several."
-            )
-        if self.answers and not chooses and not self.every:
-            raise SettingsError(
-                "cache rm --answers: all of them were paid for. Say which, by --model, --prompt or --status; or --all."
-            )
-        if chooses and self.every:
-            raise SettingsError("cache rm: --all and a choice by --model, --prompt or --status: give one of them.")
+    def told(self, pipelines: Path) -> list[str]:
+        """One line each."""
+        folders = [*map(_told_folder, self.folders), *(told_pipeline(folder, pipelines) for folder in self.pipelines)]
+        return [*([_told_answers(self.chosen)] if self.chosen else []), *folders, *self.unused.told()]
 
-    @property
-    def selection(self) -> Selection:
-        """Of answers."""
-        return Selection(frozenset(self.models), frozenset(self.prompts), frozenset(self.statuses))
+    def remove(self, answers: Path) -> None:
+        """The answers first: where that fails, nothing was removed."""
+        if self.chosen:
+            remove_answers(answers, self.chosen)
+        self.unused.remove()
+        _empty([*self.folders, *self.pipelines])
+        for folder in self.pipelines:
+            remove(folder)
 
 
-def remove_from_cache(cache: Path, removal: Removal, *, yes: bool) -> None:
+def remove_from_cache(cache: Path, pipelines: Path, removal: Removal, *, yes: bool) -> None:
     """Says what would be lost, asks, removes, and says what disk space that gave.
 
     Raises:
-        SettingsError: No answer fits, or nobody agreed.
-        CacheError: A run is asking right now.
+        SettingsError: No answer fits, no such pipeline has a folder, or nobody agreed.
+        CacheError: A run is at work right now.
     """
     check_is_there(cache)
-    folders = [cache / name for name in removal.folders if (cache / name).is_dir()]
-    with ExitStack() as held:
-        chosen = _chosen_answers(cache / "answers", removal, held)
-        lines = [*([_told_answers(chosen)] if chosen else []), *(_told_folder(folder) for folder in folders)]
+    with nobody_at_work(cache), ExitStack() as held:
+        going = _look(cache, pipelines, removal, held)
+        lines = going.told(pipelines)
+        if kept := going.unused.kept:
+            print("\n".join(["not removed:", *(f"  {line}" for line in kept)]))
         if not lines:
             print("nothing to remove.")
             return
@@ -78,15 +77,23 @@ def remove_from_cache(cache: Path, removal: Removal, *, yes: bool) -> None:
         if not yes:
             _confirm()
         before = size_of(cache).bytes
-        if chosen:
-            remove_answers(cache / "answers", chosen)
-        _empty(folders)
+        going.remove(cache / "answers")
     print(f"removed; {told_bytes(max(0, before - size_of(cache).bytes))} given back.")
+
+
+def _look(cache: Path, pipelines: Path, removal: Removal, held: ExitStack) -> _Going:
+    folders = [cache / name for name in removal.folders if (cache / name).is_dir()]
+    own = [folder_of_pipeline(cache, name) for name in removal.pipelines]
+    chosen = _chosen_answers(cache / "answers", removal, held)
+    return _Going(
+        folders, own, chosen, find_unused(cache, pipelines, removal.pipelines) if removal.unused else Unused()
+    )
 
 
 def _chosen_answers(answers: Path, removal: Removal, held: ExitStack) -> Chosen | None:
     """No run can ask from here on until `held` is closed: what was counted is what is removed."""
     if not removal.answers or not (answers / DBNAME).is_file():
+        held.enter_context(nobody_asking(answers, ()))
         return None
     held.enter_context(nobody_asking_any(answers))
     chosen = choose_answers(answers, removal.selection)

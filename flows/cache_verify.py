@@ -9,13 +9,15 @@ from pathlib import Path
 
 from diskcache.core import DBNAME
 
-from flows.cache_ls import check_is_there
+from flows.cache_ls import check_is_there, told_left_over
 from flows.columns import counted
 from tasks.asking.batch_records import BatchRecords
 from tasks.contracts.errors import CacheError
 from tasks.contracts.progress import progress_bar
 from tasks.storage.answers_check import CheckedAnswers, check_answers, count_entries
 from tasks.storage.feature_shards import SUFFIX, check_shards
+from tasks.storage.folder_sizes import size_of, sum_of
+from tasks.storage.leftovers import leftovers
 from tasks.storage.results_check import check_results, check_tables, result_folders
 
 _SHOWN = 20
@@ -48,6 +50,8 @@ def verify_cache(cache: Path) -> None:
     """
     check_is_there(cache)
     found = _look(cache)
+    if left := leftovers(cache):
+        print(told_left_over(len(left), sum_of(map(size_of, left))))
     if not found.problems:
         print(f"{cache}: sound. {'; '.join(found.looked_at)}.")
         return

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.dag import draws_file, facts_memory, hash_memory, teacher_node
+from flows.dag import draws_file, facts_memory, teacher_node
 from flows.estimate import Estimate, Part
 from flows.freshness import Verdict
 from flows.place import Place
@@ -15,9 +21,8 @@ from tasks.asking.money import Price, price_list
 from tasks.fusion.adaptive import decider
 from tasks.storage.answers import AnswerStore
 from tasks.storage.audio_facts import read_facts
+from tasks.storage.clip_source import hash_source, list_source
 from tasks.storage.clips import each_audio_once, read_usable_clips
-from tasks.storage.file_hashes import hash_files
-from tasks.storage.manifests import list_clips
 from tasks.storage.stage_records import Record
 from tasks.teachers import PaidSettings
 from tasks.teachers.answers_table import AnswersTable
@@ -33,10 +38,8 @@ _SECONDS_PER_CLIP = 4.0  # where a clip has not been measured yet
 
 def estimate_run(place: Place, steps: Steps) -> Estimate:
     """Of the run that `steps` choose."""
-    names = {node.name for node in steps.chosen(place.nodes)}
     verdicts = place.examine()
-    stale = [v for v in verdicts if v.node.name in names and (v.needs_work or v.node.stage in steps.forced)]
-    return estimate_costs(place, verdicts, stale, steps)
+    return estimate_costs(place, verdicts, steps.to_run(verdicts), steps)
 
 
 def estimate_costs(place: Place, verdicts: list[Verdict], stale: list[Verdict], steps: Steps | None = None) -> Estimate:
@@ -52,13 +55,13 @@ def estimate_costs(place: Place, verdicts: list[Verdict], stale: list[Verdict], 
     teachers = {name: t for name, t in place.settings.paid.items() if teacher_node(place.settings, name) in names}
     if not teachers or (steps is not None and steps.reparse):
         return Estimate((), measured=True)
-    clips, measured = _clips(place, verdicts[0])
+    clips, measured = clips_now(place, verdicts[0])
     retry = frozenset(steps.retry if steps else ())
     parts = [_of_teacher(place, name, teacher, clips, retry, verdicts) for name, teacher in teachers.items()]
     return Estimate(tuple(part for part in parts if part.most_draws), measured)
 
 
-def _clips(place: Place, index: Verdict) -> tuple[pl.DataFrame, bool]:
+def clips_now(place: Place, index: Verdict) -> tuple[pl.DataFrame, bool]:
     """sha256, path, duration and transcript of each audio, and whether all durations are known.
 
     A stale index does not know new clips, and they are what costs: then the folder itself is looked at.
@@ -67,8 +70,8 @@ def _clips(place: Place, index: Verdict) -> tuple[pl.DataFrame, bool]:
         table = place.store.folder(index.node, index.fingerprint) / "clips.parquet"
         return each_audio_once(read_usable_clips(table)), True
     clips = place.settings.clips
-    listed = list_clips(clips.folder, clips.manifest, clips.labels)
-    hashes = hash_files(clips.folder, listed["path"].to_list(), hash_memory(place.cache, clips))
+    listed = list_source(clips, place.cache)
+    hashes = hash_source(clips, listed, place.cache)
     found = listed.with_columns(sha256=pl.Series(hashes, dtype=pl.String)).drop_nulls("sha256")
     known = read_facts(facts_memory(place.cache)).select("sha256", "duration_s")
     rows = each_audio_once(found.join(known, on="sha256", how="left"))
@@ -82,7 +85,7 @@ def _of_teacher(
     if price is not None and teacher.batch is not None:
         price = price.in_batches()
     held = keys_in_batches(place.shared("answers"), teacher.model)  # they are submitted, and paid
-    with AnswerStore(place.shared("answers")) as store:
+    with _stored_answers(place.shared("answers")) as store:
         answered = AnswersTable(asking, store)
 
         def is_stored(key: str) -> bool:
@@ -101,6 +104,17 @@ def _of_teacher(
         ceiling_usd=min((c for c in (teacher.max_cost_usd, teacher.max_cost_usd_per_month) if c), default=None),
         as_of=price.as_of if price else "",
     )
+
+
+@contextmanager
+def _stored_answers(folder: Path) -> Iterator[AnswerStore]:
+    """In its place where it can be written; else a copy, or an empty one where there is none: to look makes nothing."""
+    with TemporaryDirectory() as elsewhere:
+        is_writable = os.access(folder, os.W_OK)
+        for file in [] if is_writable else folder.glob("cache.db*"):  # SQLite writes beside what it reads
+            shutil.copyfile(file, Path(elsewhere, file.name))
+        with AnswerStore(folder if is_writable else Path(elsewhere)) as store:
+            yield store
 
 
 def _decider(place: Place, teacher: PaidSettings, verdicts: list[Verdict]) -> Decider | None:

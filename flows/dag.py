@@ -5,19 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from flows.classifier_input import classifier_input
+from flows.clip_changes import FoundClips
+from flows.publish_node import publish_nodes
 from flows.settings import PipelineSettings
 from flows.statistics_node import statistics_nodes, statistics_reads
 from tasks.contracts.errors import ClipsError
 from tasks.contracts.stages import CODE_VERSIONS, Node, Read
 from tasks.contracts.tables import p_columns
-from tasks.storage.clips import ClipsSettings
-from tasks.storage.file_hashes import hash_files
+from tasks.storage.clip_source import here
 from tasks.storage.files import sha256_of_file, sha256_of_json
-from tasks.storage.manifests import list_clips
 from tasks.students.finetune_settings import FineTuneSettings
+from tasks.students.mi_fuse import MIFuseSettings
 from tasks.teachers import PaidSettings
 from tasks.teachers.paid import AdaptiveDraws
 
@@ -27,14 +26,15 @@ def nodes_of(name: str, pipeline: PipelineSettings, cache: Path, *, deep: bool =
     # The classifier first: adaptive draws of a paid teacher look at its draws.
     order = sorted(pipeline.teachers, key=lambda teacher: teacher in pipeline.paid)
     teachers = [_teacher_node(pipeline, teacher) for teacher in order]
-    return [
+    nodes = [
         _index(pipeline, cache, deep),
         *statistics_nodes(name, pipeline),
         *teachers,
         _fuse(name, pipeline),
-        _train(pipeline),
-        _evaluate(name, pipeline),
+        _train(name, pipeline),
+        _evaluate(name, pipeline, cache),
     ]
+    return nodes + publish_nodes(name, pipeline, nodes, cache, deep)
 
 
 def teacher_node(pipeline: PipelineSettings, name: str) -> str:
@@ -59,40 +59,16 @@ def _draws(pipeline: PipelineSettings, teacher: str, *more: str) -> Read:
 
 def _index(pipeline: PipelineSettings, cache: Path, deep: bool) -> Node:
     clips = pipeline.clips
-
-    def found() -> dict[str, str | None]:
-        paths = list_clips(clips.folder, clips.manifest, clips.labels)["path"].to_list()
-        hashes = hash_files(clips.folder, paths, hash_memory(cache, clips), deep=deep)
-        return dict(zip(paths, hashes, strict=True))
+    found = FoundClips(clips, cache, deep=deep)
 
     def outside() -> dict[str, str]:
-        content = {"clips": sha256_of_json(found())}  # first: it says what is wrong with the folder or the manifest
-        return content | ({"manifest": sha256_of_file(clips.manifest)} if clips.manifest else {})
-
-    def explain(name: str, shown: Path) -> str | None:
-        return _clip_changes(shown / "clips.parquet", found()) if name == "clips" else None
+        content = {"clips": sha256_of_json(found.sha256s)}  # first: it says what is wrong with folder or manifest
+        if clips.manifest is None:
+            return content
+        return content | {"manifest": sha256_of_file(here(clips.manifest, clips.options, cache))}
 
     settings = {"clips": clips.fingerprint()}
-    return Node("index_clips", "index_clips", settings, (), ("clips.parquet",), outside, explain)
-
-
-def _clip_changes(table: Path, found: dict[str, str | None]) -> str | None:
-    """For example "clips: 12 added, 3 removed, 1 changed", against the table of the last run."""
-    if not table.is_file():
-        return None
-    known = dict(pl.read_parquet(table, columns=["path", "sha256"]).iter_rows())
-    counts = {
-        "added": len(found.keys() - known.keys()),
-        "removed": len(known.keys() - found.keys()),
-        "changed": sum(known[path] != found[path] for path in found.keys() & known.keys()),
-    }
-    told = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
-    return f"clips: {told}" if told else None
-
-
-def hash_memory(cache: Path, clips: ClipsSettings) -> Path:
-    """Where the hashes of these files are remembered."""
-    return cache / "audio" / f"hashes-{sha256_of_json([str(clips.folder), str(clips.manifest)])[:16]}.parquet"
+    return Node("index_clips", "index_clips", settings, (), ("clips.parquet",), outside, found.explain)
 
 
 def facts_memory(cache: Path) -> Path:
@@ -141,8 +117,13 @@ def _fuse(name: str, pipeline: PipelineSettings) -> Node:
     return Node("fuse_labels", "fuse_labels", settings, reads, writes, outside)
 
 
-def _train(pipeline: PipelineSettings) -> Node:
-    settings: dict[str, Any] = {"student": pipeline.student.fingerprint(), "classes": pipeline.classes}
+def _train(name: str, pipeline: PipelineSettings) -> Node:
+    student = pipeline.student
+    settings: dict[str, Any] = {"student": student.fingerprint(), "classes": pipeline.classes}
+    if isinstance(student, MIFuseSettings) and student.warm_start:
+        # The last student is no input: each would make the next one stale. But the result depends on what this
+        # pipeline has shown before, so it is not shared with one of another name.
+        settings["pipeline"] = name
     labels = Read("fuse_labels", "pseudo_labels.parquet", ("sha256", *p_columns(pipeline.classes)))
     reads = [labels, *statistics_reads(pipeline)]  # the student starts with the teacher's statistics
     if pipeline.student.uses in ("draws", "views"):
@@ -169,15 +150,16 @@ def _drawn_in_training(pipeline: PipelineSettings) -> dict[str, Any]:
     return {"draws": classifier.draws} | ({"dropout": classifier.dropout} if tuned else {})
 
 
-def _evaluate(name: str, pipeline: PipelineSettings) -> Node:
+def _evaluate(name: str, pipeline: PipelineSettings, cache: Path) -> Node:
     gold = pipeline.evaluate.gold
 
     def outside() -> dict[str, str]:
         if gold is None:
             return {}
-        if not gold.is_file():
+        file = here(gold, pipeline.clips.options, cache)
+        if not file.is_file():
             raise ClipsError(f"{gold}: no such file of gold labels. Set evaluate.gold, or take it away.")
-        return {"gold": sha256_of_file(gold)}
+        return {"gold": sha256_of_file(file)}
 
     reads = (
         _clips("clip_id", "path", "duration_s", "status", "reason", "gold_label"),

@@ -9,6 +9,7 @@ from prefect import flow
 
 from flows.place import Place, open_place
 from tasks import evaluate_student as stage
+from tasks.storage.clip_source import here
 
 
 @flow(name="evaluate_student", flow_run_name="evaluate_student-{pipeline}")
@@ -16,6 +17,7 @@ def evaluate_student(pipeline: str, pipelines: str, cache: str) -> dict[str, Any
     """Reads: pseudo-labels, `student/`, gold. Writes: `metrics.json`, `predictions.parquet`, `report.html`."""
     place = open_place(pipeline, Path(pipelines), Path(cache))
     settings = place.settings
+    gold = settings.evaluate.gold
 
     def work(out: Path, _: Path) -> dict[str, Any]:
         of = stage.Evaluated(
@@ -25,7 +27,7 @@ def evaluate_student(pipeline: str, pipelines: str, cache: str) -> dict[str, Any
             folder=place.clips_folder,
             features=place.shared("features"),
             draws=place.draws(),
-            gold=settings.evaluate.gold,
+            gold=here(gold, settings.clips.options, place.cache) if gold else None,
             labels=settings.clips.labels,
             settings=settings.fingerprint(),
             costs=_costs(place),

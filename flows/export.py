@@ -62,6 +62,7 @@ def export_pipeline(name: str, folder: Path, pipelines: Path, cache: Path, *, on
             settings={"fuse": place.settings.fuse.fingerprint(), "student": place.settings.student.fingerprint()},
             versions={package: version(package) for package in ("mifuse", "torch", "transformers")},
             onnx=written,
+            warm_starts=_warm_starts(student),
         )
         (made / "README.md").write_text(render_card(data), encoding="utf-8")
     _tell(folder, onnx=onnx, whole="model.onnx" in written)
@@ -72,9 +73,16 @@ def _check_fresh(place: Place) -> None:
     for verdict in place.examine():
         if verdict.node.stage in ("train_student", "evaluate_student") and not verdict.is_fresh:
             raise TableError(
-                f"{place.name}: {verdict.node.name} is stale: {'; '.join(verdict.reasons)}. A model card of "
+                f"{place.name}: {verdict.node.name} is stale: {'; '.join(map(str, verdict.reasons))}. A model card of "
                 f"it would tell of another run. `mifuse run {place.name}` first."
             )
+
+
+def _warm_starts(student: Path) -> int:
+    from tasks.students.folder import STARTED_FILE
+
+    started = student / STARTED_FILE
+    return int(json.loads(started.read_text(encoding="utf-8"))["warm_starts"]) if started.is_file() else 0
 
 
 def _onnx(place: Place, student: Path, config: ClassifierConfig, folder: Path) -> list[str]:

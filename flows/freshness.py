@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from flows.changes import outside_changes, read_changes, settings_changes
 from tasks.contracts.errors import MifuseError
+from tasks.contracts.reasons import Reason
 from tasks.contracts.stages import Node, Read
-from tasks.storage.files import sha256_of_file, sha256_of_folder
+from tasks.storage.digests import digest_of_output
 from tasks.storage.stage_records import Record, ResultStore, changed_outputs, fingerprint_of
-from tasks.storage.tables import digest_of_columns
 
 
 @dataclass(frozen=True)
@@ -18,14 +18,14 @@ class Verdict:
     """What is to be said of one node.
 
     Attributes:
-        reasons: Why it is stale; none when it is fresh.
+        reasons: Why it is stale, what it waits for last; none when it is fresh.
         fingerprint: Of the result it should have; None while what it reads is stale.
         inputs: Digest of each input.
         kept: A result with this fingerprint, where there is one: to be shown again, without any work.
     """
 
     node: Node
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     fingerprint: str | None = None
     inputs: Mapping[str, str] = field(default_factory=dict)
     kept: Record | None = None
@@ -39,6 +39,11 @@ class Verdict:
         """Stale, and no earlier result will do; one with work left, such as failed draws, is worked on again."""
         return not self.is_fresh and (self.kept is None or self.kept.unfinished is not None)
 
+    @property
+    def only_waits(self) -> bool:
+        """Stale for no cause of its own that is known."""
+        return not self.is_fresh and all(reason.kind in ("upstream", "never_run") for reason in self.reasons)
+
 
 def examine(nodes: list[Node], store: ResultStore, *, deep: bool = False) -> list[Verdict]:
     """One verdict per node, in the order of the DAG."""
@@ -50,68 +55,53 @@ def examine(nodes: list[Node], store: ResultStore, *, deep: bool = False) -> lis
 
 def examine_one(node: Node, before: Mapping[str, Verdict], store: ResultStore, *, deep: bool = False) -> Verdict:
     """The verdict of one node, given those of the nodes that it reads from."""
-    record = store.record_of(node)
-    stale = [read.node for read in node.reads if before[read.node].kept is None]
-    if stale:
-        own = _settings_changes(record, node) if record else []
-        return Verdict(node, (*own, *(f"reads from {name}, which is stale" for name in dict.fromkeys(stale))))
+    record, waits = store.record_of(node), _waits_for(node, before)
     try:
-        outside = node.outside()
+        outside, mistakes = node.outside(), []
     except MifuseError as error:  # told as the reason; whoever runs the node gets the error itself
-        return Verdict(node, (str(error),))
+        outside, mistakes = None, [Reason("mistake", str(error))]
+    if waits or outside is None:
+        own = _own_changes(record, node, outside, store, deep)
+        return Verdict(node, (*own, *mistakes, *waits))
     inputs = outside | {read.output: _digest(read, before, store) for read in node.reads}
     fingerprint = fingerprint_of(node, inputs)
-    reasons = _reasons(record, node, inputs, fingerprint, store, deep)
-    kept = store.kept(node, fingerprint, deep=deep)
-    return Verdict(node, tuple(reasons), fingerprint, inputs, kept)
+    if record is not None and record.fingerprint == fingerprint:
+        reasons = _of_outputs(record, store, deep)
+    else:
+        reasons = _own_changes(record, node, outside, store, deep)
+        reasons += read_changes(record, node, inputs, before, store) if record else []
+        reasons = reasons or [Reason("input", "what it depends on has changed")]
+    return Verdict(node, tuple(reasons), fingerprint, inputs, store.kept(node, fingerprint, deep=deep))
 
 
-def _reasons(
-    record: Record | None, node: Node, inputs: dict[str, str], fingerprint: str, store: ResultStore, deep: bool
-) -> list[str]:
+def _waits_for(node: Node, before: Mapping[str, Verdict]) -> list[Reason]:
+    """The stale nodes that it reads from, without those that only wait for another one of them."""
+    stale = dict.fromkeys(read.node for read in node.reads if before[read.node].kept is None)
+    told = [name for name in stale if not (before[name].only_waits and _sources(before[name].node) & stale.keys())]
+    return [Reason("upstream", f"reads from {name}, which is stale", node=name) for name in told]
+
+
+def _sources(node: Node) -> set[str]:
+    return {read.node for read in node.reads}
+
+
+def _own_changes(
+    record: Record | None, node: Node, outside: dict[str, str] | None, store: ResultStore, deep: bool
+) -> list[Reason]:
+    """What can be said without the nodes that it reads from; `outside` is None where it cannot be read."""
     if record is None:
-        return ["has not run yet"]
-    if record.fingerprint != fingerprint:
-        changes = [*_settings_changes(record, node), *_input_changes(record, node, inputs, store)]
-        return changes or ["what it depends on has changed"]
-    changes = changed_outputs(record, store.shown(""), deep=deep)
-    return [*changes, *([record.unfinished] if record.unfinished else [])]
+        return [Reason("never_run", "has not run yet")]
+    elsewhere = outside_changes(record, node, outside, store.shown("")) if outside is not None else []
+    return [*settings_changes(record, node), *elsewhere, *_of_outputs(record, store, deep)]
 
 
-def _settings_changes(record: Record, node: Node) -> list[str]:
-    changes = [
-        f"{key}: {_told(old)} → {_told(new)}" for key, old, new in _differences(record.settings, dict(node.settings))
-    ]
-    if record.code_version != node.code_version:
-        changes.append(f"code version: {record.code_version} → {node.code_version}")
-    return changes
-
-
-def _input_changes(record: Record, node: Node, inputs: dict[str, str], store: ResultStore) -> list[str]:
-    changed = [name for name in {**record.inputs, **inputs} if record.inputs.get(name) != inputs.get(name)]
-    return [node.explain(name, store.shown("")) or f"{name} changed" for name in changed]
-
-
-def _differences(old: Any, new: Any, key: str = "") -> list[tuple[str, Any, Any]]:
-    """(key, old, new) for each plain value that differs, keys joined by dots. Another kind says it all."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        if old.get("kind") != new.get("kind"):
-            return [(f"{key}.kind", old.get("kind"), new.get("kind"))]
-        names = dict.fromkeys([*old, *new])
-        below = [_differences(old.get(n), new.get(n), f"{key}.{n}" if key else n) for n in names]
-        return [difference for differences in below for difference in differences]
-    return [] if old == new else [(key, old, new)]
-
-
-def _told(value: Any) -> str:
-    text = "none" if value is None else str(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"
+def _of_outputs(record: Record, store: ResultStore, deep: bool) -> list[Reason]:
+    edited = [Reason("output", text) for text in changed_outputs(record, store.shown(""), deep=deep)]
+    return edited + ([Reason("unfinished", record.unfinished)] if record.unfinished else [])
 
 
 def _digest(read: Read, before: Mapping[str, Verdict], store: ResultStore) -> str:
     verdict = before[read.node]
     assert verdict.fingerprint is not None
-    path = store.folder(verdict.node, verdict.fingerprint) / read.output
-    if read.columns is not None:
-        return digest_of_columns(path, read.columns)
-    return sha256_of_folder(path) if path.is_dir() else sha256_of_file(path)
+    assert verdict.kept is not None
+    return digest_of_output(store.folder(verdict.node, verdict.fingerprint), verdict.kept, read.output, read.columns)

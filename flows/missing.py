@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from flows.settings import PipelineSettings
+from flows.train_job import check_accelerate
+from tasks.contracts.errors import TrainingError
 from tasks.storage.clips import ClipsSettings
+from tasks.storage.file_systems import missing_package
+from tasks.students import StudentSettings
+from tasks.students.finetune_settings import FineTuneSettings
 
 
 def not_there(settings: PipelineSettings) -> list[str]:
@@ -19,14 +24,34 @@ def not_there(settings: PipelineSettings) -> list[str]:
         how = "`mifuse train-source` makes it" if settings.source else "give its folder, or `source` to train one"
         missing.append(f"teachers.{settings.classifier_name}.path: {_no('folder', classifier)}; {how}")
     gold = settings.evaluate.gold
-    return missing + ([f"evaluate.gold: {_no('file', gold)}"] if gold and not gold.is_file() else [])
+    if isinstance(gold, Path) and not gold.is_file():
+        missing.append(f"evaluate.gold: {_no('file', gold)}")
+    urls = {"evaluate.gold": gold, "publish": settings.publish.url if settings.publish else None}
+    missing += _packages(urls)
+    return missing + list(_of_processes(settings.student))
 
 
 def _of_clips(key: str, clips: ClipsSettings) -> Iterator[str]:
-    if not clips.folder.is_dir():
+    if isinstance(clips.folder, Path) and not clips.folder.is_dir():
         yield f"{key}.folder: {_no('folder', clips.folder)}; put the audio there, or change the path"
-    if clips.manifest is not None and not clips.manifest.is_file():
+    if isinstance(clips.manifest, Path) and not clips.manifest.is_file():
         yield f"{key}.manifest: {_no('file', clips.manifest)}"
+    yield from _packages({f"{key}.folder": clips.folder, f"{key}.manifest": clips.manifest})
+
+
+def _of_processes(student: StudentSettings) -> Iterator[str]:
+    if isinstance(student, FineTuneSettings) and student.processes > 1:
+        try:
+            check_accelerate(student.processes)
+        except TrainingError as error:
+            yield str(error).removesuffix(".")
+
+
+def _packages(locations: Mapping[str, Path | str | None]) -> Iterator[str]:
+    """No look at what lies there: `mifuse check` goes to no network."""
+    for key, location in locations.items():
+        if isinstance(location, str) and (package := missing_package(location)):
+            yield f"{key}: {package}"
 
 
 def _no(kind: str, path: Path) -> str:

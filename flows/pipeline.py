@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prefect import flow
+from prefect import State, flow
+from prefect.states import Completed, Failed
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
+from flows.artifacts import run_artifacts
 from flows.cost import estimate_run
-from flows.estimate import check_ceiling
+from flows.estimate import check_ceiling, check_priced
 from flows.evaluate_student import evaluate_student
 from flows.fuse_labels import fuse_labels
 from flows.index_clips import index_clips
 from flows.mc_dropout import mc_dropout
-from flows.place import open_place
+from flows.place import Place, open_place
+from flows.progress_artifacts import progress_artifacts
+from flows.publish_results import publish_results
 from flows.query_lalm import query_lalm
+from flows.shared_quota import check_shared
 from flows.steps import Steps, tell_done, tell_kept
 from flows.target_statistics import target_statistics
 from flows.train_student import train_student
+from tasks.contracts.errors import MifuseError, ProviderError, QuotaError
+from tasks.contracts.stages import Node
+from tasks.storage.listed_once import listed_once
 
 FLOWS: dict[str, Callable[..., dict[str, Any]]] = {
     "index_clips": index_clips,
@@ -28,10 +38,34 @@ FLOWS: dict[str, Callable[..., dict[str, Any]]] = {
     "fuse_labels": fuse_labels,
     "train_student": train_student,
     "evaluate_student": evaluate_student,
+    "publish_results": publish_results,
 }
 
 
+@dataclass(frozen=True)
+class _Asking:
+    """How paid teachers are asked, and what is done when a provider is out."""
+
+    max_cost_usd: float | None
+    retry: list[str] | None
+    reparse: bool
+    retries: int
+    retry_delay_s: float
+
+    def options(self, paid_usd: float) -> dict[str, Any]:
+        """For the flow query_lalm: the ceiling is the run's, not each teacher's."""
+        left = None if self.max_cost_usd is None else max(0.0, self.max_cost_usd - paid_usd)
+        return {"max_cost_usd": left, "retry": self.retry, "reparse": self.reparse}
+
+    def patiently(self, perform: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Once more after a while where the provider was out: only that may heal by itself. What was paid is kept."""
+        again = retry_if_exception_type(ProviderError)
+        stop, wait = stop_after_attempt(self.retries + 1), wait_fixed(self.retry_delay_s)
+        return Retrying(retry=again, stop=stop, wait=wait, reraise=True, before_sleep=_tell_wait)(perform)
+
+
 @flow(name="mifuse", flow_run_name="mifuse-{pipeline}")
+@listed_once()
 def run_pipeline(
     pipeline: str,
     pipelines: str = "pipelines.yaml",
@@ -43,27 +77,67 @@ def run_pipeline(
     retry: list[str] | None = None,
     reparse: bool = False,
     agreed: bool = False,
-) -> None:
-    """Runs what is stale, in the order of the DAG. The parameters are those of `mifuse run`; see it for `agreed`."""
-    place = open_place(pipeline, Path(pipelines).absolute(), Path(cache).absolute())
-    where = {"pipeline": pipeline, "pipelines": str(Path(pipelines).absolute()), "cache": str(place.cache)}
-    steps = Steps(only, start_from, tuple(force or ()), tuple(retry or ()), reparse)
-    chosen = steps.chosen(place.nodes)
-    place.check_ready(chosen)
-    if not agreed:
-        check_ceiling(estimate_run(place, steps), max_cost_usd)
-    for node in chosen:
-        verdict = place.verdict(node.name)
-        if not verdict.needs_work and node.stage not in steps.forced:
-            for kept in place.show_kept([verdict]):
-                tell_kept(kept)
-            continue
-        options: dict[str, Any] = {"teacher": node.name.partition(".")[2]} if "." in node.name else {}
-        if node.stage == "query_lalm":
-            options |= {"max_cost_usd": max_cost_usd, "retry": retry, "reparse": reparse}
-        if node.stage == "target_statistics":
-            options["force"] = node.stage in steps.forced  # else what it wrote last is kept while it holds
-        stats = FLOWS[node.stage](**where, **options)
-        if max_cost_usd is not None:  # the ceiling is the run's, not each teacher's
-            max_cost_usd = max(0.0, max_cost_usd - stats.get("paid_usd", 0.0))
-        tell_done(node, stats, place)
+    retries: int = 0,
+    retry_delay_s: float = 600,
+) -> State[Any] | None:
+    """Runs what is stale, in the order of the DAG.
+
+    The parameters are those of `mifuse run`; see it for `agreed`. `retries` and `retry_delay_s` are those of
+    `schedule:` in pipelines.yaml.
+    """
+    try:
+        place = open_place(pipeline, Path(pipelines).absolute(), Path(cache).absolute())
+        steps = Steps(only, start_from, tuple(force or ()), tuple(retry or ()), reparse)
+        place.fetch_clips(steps.chosen(place.nodes))
+        place.check_ready(steps.chosen(place.nodes))
+        if not agreed:
+            estimate = estimate_run(place, steps)
+            check_priced(estimate, max_cost_usd)
+            check_ceiling(estimate, max_cost_usd)
+            check_shared(place.settings, estimate.asks)
+        with place.alone(), progress_artifacts(pipeline):
+            ran = _run_stale(place, steps, _Asking(max_cost_usd, retry, reparse, retries, retry_delay_s))
+    except MifuseError as error:
+        return _ended_by(error)
+    return None if ran else Completed(message="everything is fresh; nothing run, no call made")
+
+
+def _run_stale(place: Place, steps: Steps, asking: _Asking) -> bool:
+    """Whether anything had to be run."""
+    paid_usd = 0.0
+    with run_artifacts(place, place.examine()) as ran:
+        for node in steps.chosen(place.nodes):
+            verdict = place.verdict(node.name)
+            if not verdict.needs_work and node.stage not in steps.forced:
+                for kept in place.show_kept([verdict]):
+                    tell_kept(kept)
+                continue
+            stats = _run_node(node, place, steps, asking, paid_usd)
+            paid_usd += stats.get("paid_usd", 0.0)
+            ran[node.name] = stats
+            tell_done(node, stats, place)
+    return bool(ran)
+
+
+def _run_node(node: Node, place: Place, steps: Steps, asking: _Asking, paid_usd: float) -> dict[str, Any]:
+    options: dict[str, Any] = {"pipeline": place.name, "pipelines": str(place.pipelines), "cache": str(place.cache)}
+    if "." in node.name:
+        options["teacher"] = node.name.partition(".")[2]
+    if node.stage == "target_statistics":
+        options["force"] = node.stage in steps.forced  # else what it wrote last is kept while it holds
+    if node.stage == "query_lalm":
+        options |= asking.options(paid_usd)
+        return asking.patiently(lambda: FLOWS[node.stage](**options))
+    return FLOWS[node.stage](**options)
+
+
+def _tell_wait(attempt: RetryCallState) -> None:
+    assert attempt.outcome is not None
+    assert attempt.next_action is not None
+    print(f"  {attempt.outcome.exception()}\n  asking again in {attempt.next_action.sleep:.0f} s", flush=True)
+
+
+def _ended_by(error: MifuseError) -> State[Any]:
+    """The error's own words in Prefect's UI; whoever called the flow gets the error itself."""
+    name = "Stopped" if isinstance(error, QuotaError) else "Failed"
+    return Failed(name=name, message=str(error), data=error)

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from flows.dag import draws_file, nodes_of
 from flows.freshness import Verdict, examine
+from flows.recording import alone_in, record_of
 from flows.settings import PipelineSettings, read_pipelines
 from flows.statistics_node import statistics_file
 from tasks.contracts.errors import SettingsError
 from tasks.contracts.stages import Node
+from tasks.storage.clip_source import audio_folder, fetch_source, not_fetched
+from tasks.storage.clips import read_usable_clips
 from tasks.storage.files import make_folder
-from tasks.storage.stage_records import Record, ResultStore
+from tasks.storage.run_locks import Holder, alone, holder_of
+from tasks.storage.stage_records import ResultStore
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,27 @@ class Place:
 
     @property
     def clips_folder(self) -> Path:
-        """Where the clips' audio lies on this machine: what the paths of `clips.parquet` are relative to."""
-        return self.settings.clips.folder
+        """Where the clips' audio lies on this machine: what the paths of `clips.parquet` are relative to.
+
+        Of clips at a URL copies that were removed are fetched again, so ask for it where audio is to be read.
+        """
+        clips = self.settings.clips
+        if isinstance(clips.folder, Path):
+            return clips.folder
+        usable = read_usable_clips(self.shown("clips.parquet"))
+        return audio_folder(clips, self.cache, dict(usable.select("path", "sha256").iter_rows()))
+
+    def fetch_clips(self, nodes: list[Node]) -> None:
+        """What is new at a URL, where the index is among the nodes: what a run costs is known only then.
+
+        Raises:
+            MifuseError: It cannot be fetched; or, before a long download, another of the nodes could not run.
+        """
+        clips = self.settings.clips
+        if "index_clips" not in [node.stage for node in nodes] or not not_fetched(clips, self.cache):
+            return
+        self.check_ready([node for node in nodes if node.stage != "index_clips"])
+        print(f"{self.name}: {fetch_source(clips, self.cache):,} files fetched from {clips.folder}", flush=True)
 
     def shared(self, folder: str) -> Path:
         """A folder of the cache that all pipelines share."""
@@ -67,6 +87,18 @@ class Place:
         is_target = self.settings.classifier.standardise == "target"
         return self.shown(statistics_file(self.settings.classifier_name)) if is_target else None
 
+    def alone(self) -> AbstractContextManager[bool]:
+        """One run of this pipeline at a time; who has waited here looks anew at what is stale."""
+        return alone(self._lock, f"another run of {self.name}")
+
+    def at_work(self) -> Holder | None:
+        """Who runs this pipeline now."""
+        return holder_of(self._lock)
+
+    @property
+    def _lock(self) -> Path:
+        return self.shown(".run.lock")
+
     def examine(self, *, deep: bool = False) -> list[Verdict]:
         """Fresh or stale, and why, for all nodes; `deep` hashes files again whose size and time did not change."""
         return examine(nodes_of(self.name, self.settings, self.cache, deep=deep), self.store, deep=deep)
@@ -84,7 +116,8 @@ class Place:
         again = [verdict for verdict in verdicts if verdict.kept and not verdict.is_fresh and not verdict.needs_work]
         for verdict in again:
             assert verdict.kept is not None
-            self.store.show(verdict.node, verdict.kept)
+            why = [str(reason) for reason in verdict.reasons]  # beside what the result itself was made for
+            self.store.show(verdict.node, replace(verdict.kept, reasons=why))
         return [verdict.node for verdict in again]
 
     def check_ready(self, nodes: list[Node]) -> None:
@@ -109,53 +142,16 @@ class Place:
         self.show_kept(before)
         work_folder = self.store.work_folder(verdict.node, verdict.fingerprint)
         # Who asks for money waits for its turn model by model: see `tasks.teachers.session`.
-        with nullcontext(False) if verdict.node.stage == "query_lalm" else _alone(work_folder) as waited:
+        with nullcontext(False) if verdict.node.stage == "query_lalm" else alone_in(work_folder) as waited:
             kept = self.store.kept(verdict.node, verdict.fingerprint) if waited else None
             if kept is not None and kept.unfinished is None:  # the other run's
                 self.store.show(verdict.node, kept)
                 return dict(kept.stats)
             started = time.monotonic()
-            written = self.store.begin(verdict.node)
-            try:
+            with self.store.begin(verdict.node) as written:
                 stats = work(written, work_folder)
-                self.store.finish(verdict.node, written, _record(verdict, stats, time.monotonic() - started))
-            finally:
-                shutil.rmtree(written, ignore_errors=True)
+                self.store.finish(verdict.node, written, record_of(verdict, stats, time.monotonic() - started))
             return stats
-
-
-@contextmanager
-def _alone(work_folder: Path) -> Iterator[bool]:
-    """One process at a time has this folder, of pipelines of other names too; True after another one had it."""
-    lock = FileLock(make_folder(work_folder.parent) / f"{work_folder.name}.lock")
-    waited = False
-    try:
-        lock.acquire(timeout=0)  # the system lets go of it when its process dies
-    except Timeout:
-        waited = True
-        print(f"  another run computes the same (it holds {lock.lock_file}); waiting for it to end", flush=True)
-        lock.acquire()
-    try:
-        yield waited
-    finally:
-        Path(lock.lock_file).unlink(missing_ok=True)
-        lock.release()
-
-
-def _record(verdict: Verdict, stats: dict[str, Any], took_s: float) -> Record:
-    assert verdict.fingerprint is not None
-    unfinished = stats.pop("unfinished", None)
-    return Record(
-        node=verdict.node.name,
-        fingerprint=verdict.fingerprint,
-        code_version=verdict.node.code_version,
-        settings=dict(verdict.node.settings),
-        inputs=dict(verdict.inputs),
-        outputs={},
-        stats=stats,
-        took_s=round(took_s, 3),
-        unfinished=unfinished,
-    )
 
 
 def pipelines_file(given: str | None) -> Path:
@@ -175,12 +171,21 @@ def cache_folder(given: str | None, pipelines: Path) -> Path:
 
 
 def open_place(name: str, pipelines: Path, cache: Path) -> Place:
-    """The pipeline with this name.
+    """The pipeline with this name, to be run.
 
     Raises:
         SettingsError: There is none, or the file has mistakes.
         CacheError: The cache folder cannot be written.
     """
-    settings = read_pipelines(pipelines, only=name)[name]
+    place = look_at_place(name, pipelines, cache)
     make_folder(cache)
-    return Place(name, settings, cache, pipelines)
+    return place
+
+
+def look_at_place(name: str, pipelines: Path, cache: Path) -> Place:
+    """The same, to be looked at: the cache may be read-only, or not there yet.
+
+    Raises:
+        SettingsError: There is none, or the file has mistakes.
+    """
+    return Place(name, read_pipelines(pipelines, only=name)[name], cache, pipelines)

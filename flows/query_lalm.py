@@ -9,6 +9,7 @@ from prefect import flow
 
 from flows.dag import draws_file, teacher_node
 from flows.place import open_place
+from flows.shared_quota import shared_quota
 from tasks import query_lalm as stage
 from tasks.teachers.ceilings import Purse
 
@@ -40,7 +41,12 @@ def query_lalm(
             answers=place.shared("answers"),
             out=out / draws_file(teacher),
             classifier_draws=place.shown(draws_file(settings.classifier_name)),
-            choices=stage.Choices(frozenset(retry or ()), not reparse, Purse(max_cost_usd, place.prices)),
+            choices=stage.Choices(
+                frozenset(retry or ()),
+                not reparse,
+                Purse(max_cost_usd, place.prices),
+                shared_quota(settings, teacher),
+            ),
         )
 
     return place.perform(teacher_node(settings, teacher), work)

@@ -11,3 +11,7 @@ os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
 # Its own server takes up to 11 s to start; on a busy machine more than the 20 s after which Prefect gives up.
 os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+
+# For servers that we start: one that forgets, when it is restarted, which run holds a deployment's only place would
+# leave it taken for ever.
+LEASES_ON_DISK = "prefect.server.concurrency.lease_storage.filesystem"

@@ -13,10 +13,12 @@ import click
 
 from flows.cost import estimate_costs
 from flows.estimate import Estimate, can_ask, check_ceiling, check_priced
-from flows.place import Place, open_place
+from flows.freshness import Verdict
+from flows.place import Place, look_at_place
 from flows.show import print_results
 from flows.steps import Steps, tell_kept
 from tasks.contracts.errors import SettingsError
+from tasks.storage.files import make_folder
 
 
 @dataclass(frozen=True)
@@ -39,42 +41,58 @@ class RunOptions:
 
 def run_stale(pipeline: str, pipelines: Path, cache: Path, options: RunOptions) -> None:
     """Runs what is stale and prints the table."""
-    place = open_place(pipeline, pipelines, cache)
+    place = look_at_place(pipeline, pipelines, cache)
     steps = options.steps
     chosen = steps.chosen(place.nodes)
-    names = {node.name for node in chosen}
+    place.fetch_clips(chosen)
+    verdicts = _look(place)
+    stale = steps.to_run(verdicts)
+    if stale:
+        make_folder(cache)  # not before: what is fresh is so on a read-only disk too
+        place.check_ready([verdict.node for verdict in stale])
+        estimate = estimate_costs(place, verdicts, stale, steps)
+        for teacher in estimate.asks:
+            place.settings.paid[teacher].check_ready(place.settings.classes)
+        confirm_cost(estimate, options)
+        print(f"{pipeline}: {len(stale)} of {len(verdicts)} stages to run")
+        _run_in_prefect(place, options, estimate)
+    else:
+        what = "everything is" if len(chosen) == len(verdicts) else ", ".join(node.name for node in chosen) + ":"
+        print(f"{pipeline}: {what} fresh; nothing to run, no call made.")
+    tell_outcome(place)
+
+
+def _look(place: Place) -> list[Verdict]:
+    """What is stale, once earlier results that will do again are shown."""
     verdicts = place.examine()
     for node in place.show_kept(verdicts):
         tell_kept(node)
-    stale = [v for v in verdicts if v.node.name in names and (v.needs_work or v.node.stage in steps.forced)]
-    if not stale:
-        is_all = len(chosen) == len(verdicts)
-        what = "everything is" if is_all else ", ".join(node.name for node in chosen) + ":"
-        print(f"{pipeline}: {what} fresh; nothing to run, no call made.")
-        tell_outcome(place)
-        return
-    place.check_ready([verdict.node for verdict in stale])
-    estimate = estimate_costs(place, verdicts, stale, steps)
-    for teacher in estimate.asks:
-        place.settings.paid[teacher].check_ready(place.settings.classes)
-    confirm_cost(estimate, options)
-    print(f"{pipeline}: {len(stale)} of {len(verdicts)} stages to run")
+    for verdict in verdicts:
+        if verdict.is_fresh and verdict.fingerprint is not None:
+            place.store.note_times(verdict.node, verdict.fingerprint)
+    return verdicts
+
+
+def _run_in_prefect(place: Place, options: RunOptions, estimate: Estimate) -> None:
     prepare_prefect()
     from flows.pipeline import run_pipeline
+    from flows.prefect_gone import told_when_prefect_is_gone
+    from flows.shared_quota import check_shared
 
-    run_pipeline(
-        pipeline,
-        str(pipelines),
-        str(cache),
-        options.only,
-        options.start_from,
-        list(options.force),
-        options.max_cost_usd,
-        list(options.retry),
-        options.reparse,
-        agreed=True,
-    )
-    tell_outcome(place)
+    check_shared(place.settings, estimate.asks)
+    with told_when_prefect_is_gone():
+        run_pipeline(
+            place.name,
+            str(place.pipelines),
+            str(place.cache),
+            options.only,
+            options.start_from,
+            list(options.force),
+            options.max_cost_usd,
+            list(options.retry),
+            options.reparse,
+            agreed=True,
+        )
 
 
 def tell_outcome(place: Place) -> None:

@@ -11,12 +11,15 @@ import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from flows.mistakes import mistakes_in
+from flows.schedule import ScheduleSettings
 from tasks.contracts.errors import SettingsError
-from tasks.contracts.settings import LocalPath, Name, Settings
+from tasks.contracts.locations import Location
+from tasks.contracts.settings import OPERATIONAL, Name, Settings
 from tasks.fusion import Rule
 from tasks.fusion.generative import GenerativeRule
 from tasks.fusion.mutual_information import MutualInformationRule
 from tasks.storage.clips import ClipsSettings
+from tasks.storage.publishing import PublishSettings
 from tasks.students import StudentSettings
 from tasks.students.finetune_settings import FineTuneSettings
 from tasks.students.mi_fuse import MIFuseSettings
@@ -26,7 +29,7 @@ from tasks.teachers.mc_dropout import MCDropoutSettings, mistakes_in_dropout
 from tasks.teachers.paid_mistakes import mistakes_in_asking
 
 # Folders of the cache that all pipelines share; a pipeline's own folder stands beside them.
-SHARED_FOLDERS = ("answers", "audio", "features", "mc_draws", "store", "work")
+SHARED_FOLDERS = ("answers", "audio", "features", "fetched", "mc_draws", "store", "work")
 
 # Rows of metrics.json that are no teachers' names.
 _OTHER_ROWS = ("source", "fused", "student", "oracle")
@@ -41,7 +44,7 @@ def _distinct(classes: list[str]) -> list[str]:
 class EvaluateSettings(Settings):
     """`evaluate:` gold labels from elsewhere than the manifest: a table of clip_id and label."""
 
-    gold: LocalPath | None = None
+    gold: Location | None = None
 
 
 class PipelineSettings(Settings):
@@ -54,6 +57,8 @@ class PipelineSettings(Settings):
     student: StudentSettings = MIFuseSettings()
     source: SourceSettings | None = None
     evaluate: EvaluateSettings = EvaluateSettings()
+    schedule: ScheduleSettings | None = Field(None, json_schema_extra=OPERATIONAL)
+    publish: PublishSettings | None = Field(None, json_schema_extra=OPERATIONAL)
 
     @model_validator(mode="before")
     @classmethod

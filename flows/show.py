@@ -1,17 +1,14 @@
-"""What the commands that only look print: check, plan, status, inspect, report."""
+"""What the commands that only look print: check, inspect, report; see `status.py` and `plan.py` for the others."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from flows.cost import estimate_costs
-from flows.freshness import Verdict
 from flows.missing import not_there
-from flows.place import Place, open_place, prices_file
+from flows.place import Place, look_at_place, prices_file
 from flows.settings import read_pipelines
 from tasks.asking.money import price_list
 from tasks.contracts.errors import TableError
@@ -39,35 +36,6 @@ def _described(name: str, teacher: PaidSettings | MCDropoutSettings) -> str:
     return f"{name} ({teacher.kind}{hears})"
 
 
-def show_status(name: str | None, pipelines: Path, cache: Path, *, as_json: bool, deep: bool) -> None:
-    """One line per node, with the reasons below it."""
-    names = [name] if name else list(read_pipelines(pipelines))
-    places = [open_place(each, pipelines, cache) for each in names]
-    if as_json:
-        print(json.dumps({place.name: [_as_json(v) for v in place.examine(deep=deep)] for place in places}, indent=2))
-        return
-    for place in places:
-        print(place.name)
-        for verdict in place.examine(deep=deep):
-            print(_line(verdict))
-    if deep:
-        print("`mifuse run` trusts size and time; to make again what only --deep found, use --force STAGE.")
-
-
-def show_plan(name: str, pipelines: Path, cache: Path) -> None:
-    """The stale nodes and what their calls would cost."""
-    place = open_place(name, pipelines, cache)
-    verdicts = place.examine()
-    stale = [verdict for verdict in verdicts if verdict.needs_work]
-    if not stale:
-        print(f"{name}: everything is fresh; nothing would run, no call would be made.")
-        return
-    print(f"{name}: {len(stale)} of {len(verdicts)} stages would run")
-    for verdict in stale:
-        print(_line(verdict))
-    print(estimate_costs(place, verdicts, stale).told())
-
-
 def show_labels(
     name: str,
     pipelines: Path,
@@ -79,7 +47,7 @@ def show_labels(
     csv_file: Path | None,
 ) -> None:
     """The chosen pseudo-labels, the doubtful ones first."""
-    place = open_place(name, pipelines, cache)
+    place = look_at_place(name, pipelines, cache)
     table = read_table(
         place.shown("pseudo_labels.parquet"),
         pseudo_labels_schema(place.settings.classes, list(place.settings.teachers)),
@@ -110,7 +78,7 @@ def _chosen(table: pl.DataFrame, condition: str | None, sort: str) -> pl.DataFra
 
 def show_results(name: str, pipelines: Path, cache: Path) -> None:
     """The last run's table."""
-    place = open_place(name, pipelines, cache)
+    place = look_at_place(name, pipelines, cache)
     if not place.shown("metrics.json").is_file():
         raise TableError(f"{name}: no report yet. `mifuse run {name}` makes it.")
     print_results(place)
@@ -130,20 +98,3 @@ def print_results(place: Place) -> None:
     print(f"report         {place.shown('report.html')}")
     print(f"pseudo-labels  {place.shown('pseudo_labels.parquet')}")
     print(f"student        {place.shown('student')}")
-
-
-def _line(verdict: Verdict) -> str:
-    if verdict.is_fresh:
-        return f"  {verdict.node.name:<24} fresh"
-    state = "stale" if verdict.needs_work else "stale, but an earlier result is kept"
-    return "\n".join([f"  {verdict.node.name:<24} {state}", *(f"      {reason}" for reason in verdict.reasons)])
-
-
-def _as_json(verdict: Verdict) -> dict[str, Any]:
-    return {
-        "node": verdict.node.name,
-        "stage": verdict.node.stage,
-        "fresh": verdict.is_fresh,
-        "needs_work": verdict.needs_work,
-        "reasons": list(verdict.reasons),
-    }

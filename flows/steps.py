@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from flows.freshness import Verdict
 from flows.place import Place
 from tasks.asking.money import told_usd
 from tasks.contracts.errors import SettingsError
@@ -52,6 +53,11 @@ class Steps:
             raise SettingsError(f"{', '.join(sorted(left_out))}: forced, but left out by --only or --from.")
         return chosen
 
+    def to_run(self, verdicts: list[Verdict]) -> list[Verdict]:
+        """Of all nodes those that a run works on: chosen, and stale or forced."""
+        names = {node.name for node in self.chosen([verdict.node for verdict in verdicts])}
+        return [v for v in verdicts if v.node.name in names and (v.needs_work or v.node.stage in self.forced)]
+
     def _check_are_there(self, stages: set[str]) -> None:
         """A pipeline may lack target_statistics, and query_lalm."""
         for name in (self.only, *self.force):
@@ -59,7 +65,8 @@ class Steps:
                 raise SettingsError(
                     f"{name}: this pipeline has no such stage. Its stages are "
                     f"{', '.join(stage for stage in CODE_VERSIONS if stage in stages)}. (target_statistics is there "
-                    "where the classifier has `standardise: target`, query_lalm where a teacher is asked for money.)"
+                    "where the classifier has `standardise: target`, query_lalm where a teacher is asked for money, "
+                    "publish_results where the pipeline says `publish`.)"
                 )
 
 

@@ -38,6 +38,7 @@ class TrainJob(Settings):
     statistics: Path | None
     seen: Path | None
     clips: Path
+    last: None = None  # no warm start with an encoder in training
 
     @property
     def file(self) -> Path:

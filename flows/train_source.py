@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from prefect import flow
 
-from flows.dag import facts_memory, hash_memory
+from flows.classifier_folder import alone_in_classifier_folder
+from flows.dag import facts_memory
 from flows.place import Place, open_place
 from tasks import index_clips
-from tasks.contracts.errors import CheckpointError, ClipsError, SettingsError
+from tasks.contracts.errors import ClipsError, SettingsError
 from tasks.encoders.features import AudioFile, features_of
-from tasks.networks.checkpoint import is_checkpoint
-from tasks.networks.config import CONFIG_FILE, read_content
+from tasks.storage.clip_source import audio_folder, fetch_source
 from tasks.storage.clips import each_audio_once, read_usable_clips
 from tasks.storage.files import sha256_of_json
 from tasks.students.source_settings import SourceSettings
@@ -38,26 +37,8 @@ def train_source(pipeline: str, pipelines: str, cache: str, force: bool = False)
     source, folder = place.settings.source, place.settings.classifier.path
     if source is None:
         raise SettingsError(f'{pipelines}, pipeline "{pipeline}": no `source:`; train-source needs labelled audio.')
-    _check_may_write(folder, force)
-    _train(place, source, folder)
-
-
-def _check_may_write(folder: Path, force: bool) -> None:
-    """Before the training: nobody waits hours to hear that its result has nowhere to go."""
-    if (folder / CONFIG_FILE).exists():
-        if is_checkpoint(read_content(folder)):
-            raise CheckpointError(
-                f"{folder}: holds a transformers checkpoint, which is used as it is; --force does not overwrite it. To "
-                "train a classifier, change the teacher's `path`."
-            )
-        if not force:
-            raise CheckpointError(
-                f"{folder}: holds a classifier already. Train it again with --force, or change its path."
-            )
-    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        why = "cannot be written to" if there.is_dir() else "is a file"
-        raise CheckpointError(f"{folder}: no classifier can be kept there: {there} {why}. Change the teacher's `path`.")
+    with alone_in_classifier_folder(folder, force):
+        _train(place, source, folder)
 
 
 def _train(place: Place, source: SourceSettings, folder: Path) -> None:
@@ -78,9 +59,8 @@ def _train(place: Place, source: SourceSettings, folder: Path) -> None:
             _tell("goes on where it was stopped")
         made = train_source_classifier(clips, config, source, work, hearing)
         _save(folder, made, config, hearing, work_folder)
-    for line in told_training(made, clips, config.classes, source.epochs):
+    for line in (*told_training(made, clips, config.classes, source.epochs), f"→ {folder}"):
         _tell(line)
-    _tell(f"→ {folder}")
 
 
 def _tell(line: str) -> None:
@@ -91,7 +71,8 @@ def _labelled_clips(place: Place, source: SourceSettings) -> pl.DataFrame:
     """The usable source clips whose label is one of the pipeline's classes."""
     table = place.shared("work") / f"source-{place.name}.parquet"
     facts = facts_memory(place.cache)
-    index_clips.index_clips(source.clips, hash_memory(place.cache, source.clips), facts, table)
+    fetch_source(source.clips, place.cache)
+    index_clips.index_clips(source.clips, place.cache, facts, table)
     clips = read_usable_clips(table)
     classes = place.settings.classes
     named = clips.filter(pl.col("gold_label").is_in(classes))
@@ -123,9 +104,10 @@ def _key(table: pl.DataFrame, place: Place, source: SourceSettings) -> str:
     return sha256_of_json({"clips": clips, "settings": settings, "code_version": CODE_VERSION})
 
 
-def _files(table: pl.DataFrame, source: SourceSettings) -> list[AudioFile]:
+def _files(table: pl.DataFrame, place: Place, source: SourceSettings) -> list[AudioFile]:
+    folder = audio_folder(source.clips, place.cache, dict(table.select("path", "sha256").iter_rows()))
     rows = table.select("sha256", "path", "duration_s").iter_rows()
-    return [AudioFile(sha256, source.clips.folder / path, duration_s) for sha256, path, duration_s in rows]
+    return [AudioFile(sha256, folder / path, duration_s) for sha256, path, duration_s in rows]
 
 
 def _labelled(table: pl.DataFrame, place: Place, source: SourceSettings) -> LabelledClips:
@@ -138,7 +120,7 @@ def _labelled(table: pl.DataFrame, place: Place, source: SourceSettings) -> Labe
     is_framed = source.pooling == "attentive" and not source.fine_tunes
     pooled: dict[str, Any] = {"frames": source.frames} if is_framed else {}
     features = features_of(
-        _files(table, source),
+        _files(table, place, source),
         source.encoder,
         place.shared("features"),
         batch_seconds=classifier.batch_seconds,
@@ -169,7 +151,7 @@ def _hearing(table: pl.DataFrame, place: Place, source: SourceSettings, clips: L
 
     device = place.settings.classifier.device
     if source.fine_tunes:
-        return _tuned(_files(table, source), source, device)
+        return _tuned(_files(table, place, source), source, device)
     # Time means are small: sending them to a GPU and back would cost more than it gains.
     return Stored(clips.features, pick_device("cpu" if source.pooling == "mean" else device))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from prefect import flow
 
+from flows.last_student import last_student
 from flows.place import open_place
 from flows.train_job import train_in_processes
 from tasks import train_student as stage
@@ -16,7 +17,10 @@ from tasks.students.finetune_settings import FineTuneSettings
 
 @flow(name="train_student", flow_run_name="train_student-{pipeline}")
 def train_student(pipeline: str, pipelines: str, cache: str) -> dict[str, Any]:
-    """Reads: `pseudo_labels.parquet`, stored features, the classifier, draws. Writes: `student/`. Costs: minutes."""
+    """Reads: `pseudo_labels.parquet`, stored features, the classifier, draws. Writes: `student/`. Costs: minutes.
+
+    With `student.warm_start` it reads the student that the pipeline showed last, too.
+    """
     place = open_place(pipeline, Path(pipelines), Path(cache))
     settings = place.settings
     processes = settings.student.processes if isinstance(settings.student, FineTuneSettings) else 1
@@ -37,6 +41,7 @@ def train_student(pipeline: str, pipelines: str, cache: str) -> dict[str, Any]:
             out=out / "student",
             seen=place.shown("seen.parquet") if settings.fuse.sees else None,
             clips=place.shown("clips.parquet"),
+            last=last_student(place, checkpoints),
         )
 
     return place.perform("train_student", work)

@@ -15,10 +15,9 @@ from tasks.contracts.progress import progress_bar
 from tasks.contracts.tables import CLIP_STATUS, clips_schema
 from tasks.storage.audio import AudioFacts, measure_audio
 from tasks.storage.audio_facts import FACTS_SCHEMA, read_facts
+from tasks.storage.clip_source import audio_folder, hash_source, list_source
 from tasks.storage.clips import ClipsSettings
-from tasks.storage.file_hashes import hash_files
 from tasks.storage.files import replacing
-from tasks.storage.manifests import list_clips
 from tasks.storage.tables import write_table
 
 _THREADS = 4  # libsndfile decodes outside the interpreter's lock
@@ -26,20 +25,18 @@ _THREADS = 4  # libsndfile decodes outside the interpreter's lock
 
 # NO_CACHE: freshness is decided by our stage records; Prefect would compare path strings, not files.
 @task(name="index_clips", cache_policy=NO_CACHE)
-def index_clips(clips: ClipsSettings, hashes: Path, facts: Path, out: Path) -> dict[str, Any]:
+def index_clips(clips: ClipsSettings, cache: Path, facts: Path, out: Path) -> dict[str, Any]:
     """Lists, hashes and measures every recording; what was measured before is looked up by its content.
 
     Args:
         clips: Which recordings, and when one is too short, too long or silent.
-        hashes: Where hashes are remembered by size and time.
+        cache: Where hashes are remembered by size and time; and copies of what lies at a URL, fetched before.
         facts: Where measurements are remembered by content.
         out: `clips.parquet`.
     """
-    listed = list_clips(clips.folder, clips.manifest, clips.labels)
-    listed = listed.with_columns(
-        sha256=pl.Series(hash_files(clips.folder, listed["path"].to_list(), hashes), dtype=pl.String)
-    )
-    measured = _measured(listed, clips.folder, facts)
+    listed = list_source(clips, cache)
+    listed = listed.with_columns(sha256=pl.Series(hash_source(clips, listed, cache), dtype=pl.String))
+    measured, new = _measured(listed, clips, cache, facts)
     rows = listed.join(measured, on="sha256", how="left")
     reasons = [_reason(clips, row) for row in rows.iter_rows(named=True)]
     rows = rows.with_columns(reason=pl.Series(reasons, dtype=pl.String))
@@ -49,15 +46,17 @@ def index_clips(clips: ClipsSettings, hashes: Path, facts: Path, out: Path) -> d
     write_table(out, rows.select(clips_schema().keys()), clips_schema())
     usable = int((rows["status"] == "ok").sum())
     hours = float(rows.filter(pl.col("status") == "ok")["duration_s"].sum()) / 3600
-    return {"clips": rows.height, "quarantined": rows.height - usable, "hours": round(hours, 3)}
+    return {"clips": rows.height, "quarantined": rows.height - usable, "hours": round(hours, 3), "measured": new}
 
 
-def _measured(listed: pl.DataFrame, folder: Path, memory: Path) -> pl.DataFrame:
+def _measured(listed: pl.DataFrame, clips: ClipsSettings, cache: Path, memory: Path) -> tuple[pl.DataFrame, int]:
+    """What is known of all of them, and how many had to be decoded for it."""
     known = read_facts(memory)
     new = listed.drop_nulls("sha256").unique("sha256", keep="first", maintain_order=True)
     new = new.join(known, on="sha256", how="anti", maintain_order="left")
     if not new.height:
-        return known
+        return known, 0
+    folder = audio_folder(clips, cache, dict(new.select("path", "sha256").iter_rows()))
     paths = [folder / path for path in new["path"]]
     with ThreadPoolExecutor(_THREADS) as pool, progress_bar("measuring audio", len(paths), "clips") as bar:
         facts: list[AudioFacts] = []
@@ -68,7 +67,7 @@ def _measured(listed: pl.DataFrame, folder: Path, memory: Path) -> pl.DataFrame:
     everything = pl.concat([known, pl.DataFrame(rows, FACTS_SCHEMA)])
     with replacing(memory) as temporary:
         everything.write_parquet(temporary)
-    return everything
+    return everything, new.height
 
 
 def _reason(clips: ClipsSettings, row: dict[str, Any]) -> str | None:

@@ -13,6 +13,7 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.asking.job import Outcome, Stop
 from tasks.asking.money import told_usd
+from tasks.asking.shared_quota import SharedQuota
 from tasks.contracts.errors import CacheError, MifuseError, ProviderError, QuotaError
 from tasks.contracts.tables import DRAW_STATUS, paid_draws_schema
 from tasks.fusion.adaptive import decider
@@ -40,11 +41,13 @@ class Choices:
         retry: Stored answers of these statuses are asked again: "refused", "unparsable".
         ask: False reads what is stored and asks nothing.
         purse: What the run may spend.
+        shared: The quota that all machines share, if the teacher's settings name one.
     """
 
     retry: frozenset[str] = frozenset()
     ask: bool = True
     purse: Purse = field(default_factory=Purse)
+    shared: SharedQuota | None = None
 
 
 # NO_CACHE: answers are cached one by one; Prefect would pay for the whole batch again when one clip is added.
@@ -80,7 +83,8 @@ def query_lalm(
     choices = choices or Choices()
     clips = read_usable_clips(clips_table)
     asking = Asking(teacher, classes)
-    with AnswerStore(answers) as store, Session(name, asking, folder, store, answers, choices.purse) as session:
+    given = (choices.purse, choices.shared)
+    with AnswerStore(answers) as store, Session(name, asking, folder, store, answers, *given) as session:
         answered = AnswersTable(asking, store)
         rounds = Rounds(asking, answered, _decider(teacher, classes, classifier_draws))
         ask = _Asking(answered, session, choices.retry) if choices.ask else _ask_nothing

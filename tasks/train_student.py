@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tasks.encoders.features import Features
     from tasks.networks.config import ClassifierConfig
     from tasks.students.processes import Processes
+    from tasks.students.warm_start import LastStudent
 
 
 # NO_CACHE: freshness is decided by our stage records.
@@ -39,6 +40,7 @@ def train_student(
     seen: Path | None = None,
     clips: Path | None = None,
     processes: Processes | None = None,
+    last: LastStudent | None = None,
 ) -> dict[str, Any]:
     """Trains from the classifier on the fused labels; goes on from a checkpoint where a run was cut off.
 
@@ -57,6 +59,7 @@ def train_student(
         seen: `seen.parquet`, for rules that look at the clips; only where the fusion is repeated.
         clips: `clips.parquet`, for trainers that ask who speaks.
         processes: This process among those that fine-tune one student together; all but the first write nothing.
+        last: With `student.warm_start`: the student to go on from, where there is one.
     """
     from tasks.networks.folder import load_classifier, save_classifier
     from tasks.networks.statistics import read_statistics
@@ -65,16 +68,20 @@ def train_student(
     from tasks.students.folder import write_training
     from tasks.students.symptoms import symptoms_after, symptoms_before
     from tasks.students.training_data import Inputs, Start, training_data
+    from tasks.students.warm_start import beginning
 
     head, config = load_classifier(classifier.path, classifier.labels, classifier.dropout_rate)
     if statistics is not None:
         head.standardise_by(read_statistics(statistics))
+    begin = beginning(student, last, config)
+    student = begin.student
     start = Start(classifier, classifier_name, config)
     of = Inputs(pseudo_labels, folder, draws, features, seen, clips)
     data, sha256s = training_data(student, rule, start, of, processes)
     is_first = processes is None or processes.rank == 0
     own_labels = student.uses == "views"  # what is wrong with these is known once the trainer has made them
-    warnings = [] if own_labels else symptoms_before(data, config.classes, student.model_dump())
+    warnings = list(begin.warnings)
+    warnings += [] if own_labels else symptoms_before(data, config.classes, student.model_dump())
     _tell(warnings if is_first else [])
     resume = read_checkpoint(work)
     curves = CurveFile(work / "curves.jsonl", resume.curves if resume else ()) if is_first else None
@@ -90,17 +97,18 @@ def train_student(
             keep=lambda point: write_checkpoint(work, point),
             report=bar.update,
             note=curves.add if curves else lambda point: None,
+            **begin.given,
         )
     if not is_first:
         return {}  # the first process writes what is the same in all
     save_classifier(out, trained.head, config, _encoder_folder(data.features, classifier, config, out))
     learnt = data if trained.labels_NC is None else replace(data, labels_NC=trained.labels_NC)
     after = symptoms_before(learnt, config.classes, student.model_dump()) if own_labels else []
-    after += symptoms_after(trained, learnt.labels_NC, config.classes, student.model_dump())
+    after += symptoms_after(trained, learnt.labels_NC, config.classes, student.model_dump(), went_on=bool(begin.given))
     _tell(after)
-    write_training(out, trained, sha256s, config.classes, warnings + after)
+    write_training(out, trained, sha256s, config.classes, warnings + after, begin.told)
     told = {"clips": len(data), "steps": student.steps, "loss": round(trained.curves[-1]["loss"], 4)}
-    return told | {"warnings": len(warnings) + len(after)}
+    return told | {"warnings": len(warnings) + len(after)} | begin.told
 
 
 def _tell(warnings: Sequence[str]) -> None:

@@ -42,6 +42,8 @@ from tasks.students.mi_fuse import MIFuseSettings
 from tasks.synthesis.corpus import make_corpus
 from tasks.teachers.mc_dropout import MCDropoutSettings
 
+pytest_plugins = ["tests.s3_server"]
+
 settings.register_profile("mifuse", deadline=None, max_examples=50)  # no test on speed: the machine may be busy
 settings.load_profile("mifuse")
 
@@ -111,7 +113,7 @@ class SmallRun:
         from tasks.index_clips import index_clips
 
         clips = ClipsSettings(folder=self.folder, manifest=self.folder / "manifest.csv")
-        index_clips.fn(clips, self.root / "hashes.parquet", self.root / "facts.parquet", self.clips)
+        index_clips.fn(clips, self.root / "cache", self.root / "facts.parquet", self.clips)
 
     def estimate(self, out: Path, **changed: Any) -> dict[str, Any]:
         """The target's statistics, for the first time unless told otherwise."""

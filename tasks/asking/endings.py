@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from tasks.asking.job import Job, Outcome, Stop
 from tasks.asking.provider import DailyQuotaError, NoCreditError, NotSentError, QuestionRejectedError, TryAgainError
+from tasks.asking.shared_quota import SharedQuotaLostError
 from tasks.asking.waits import LONGEST_WAIT_S
 
 # This many questions given up in a row, with no answer between them: the provider is out.
@@ -17,8 +18,9 @@ class StoppedError(Exception):
     """The run was stopped while a question waited for its turn."""
 
 
+_NO_SHARED_QUOTA = "Run the same command again when the Prefect server answers and the limit is there."
 _NO_CREDIT = "See its credit and limits, then run the same command again."
-GIVEN_UP = (StoppedError, DailyQuotaError, QuestionRejectedError, TryAgainError)
+GIVEN_UP = (StoppedError, SharedQuotaLostError, DailyQuotaError, QuestionRejectedError, TryAgainError)
 
 
 class Endings:
@@ -44,7 +46,9 @@ class Endings:
         """A question got no answer, for one of the reasons in `GIVEN_UP`."""
         why = "not asked: the run was stopped" if isinstance(error, StoppedError) else str(error)
         self._outcome.failed |= dict.fromkeys(job.keys, why)
-        if isinstance(error, NoCreditError):
+        if isinstance(error, SharedQuotaLostError):
+            self.stop(Stop(str(error), "provider", _NO_SHARED_QUOTA))
+        elif isinstance(error, NoCreditError):
             self.stop(Stop(f"the account has nothing left to spend ({error})", "quota", _NO_CREDIT))
         elif isinstance(error, DailyQuotaError):
             self.stop(Stop(f"the daily quota is used up ({error})", "quota", self._renewed()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 import diskcache
 
@@ -39,8 +39,9 @@ class Engine:
         keeper: Keeper,
         renewed: Callable[[], str] = str,
         outcome: Outcome | None = None,
+        shared_slot: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`renewed` tells when a new day's quota begins; what happens is added to `outcome`."""
+        """`renewed` tells when a new day's quota begins; `shared_slot` waits for one of a quota that machines share."""
         self._provider = provider
         self._limits = limits
         self._allowance = allowance
@@ -49,7 +50,7 @@ class Engine:
         self._outcome = outcome if outcome is not None else Outcome()
         self._endings = Endings(self._outcome, renewed)
         self._stopped = self._endings.stopped
-        self._limiter = RateLimiter(limits, self._stopped)
+        self._limiter = RateLimiter(limits, self._stopped, shared_slot)
         self._now = asyncio.get_running_loop().time
         self._under_way = 0
         self._call_ended = asyncio.Event()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from math import inf
 
@@ -38,6 +39,8 @@ class LimitSettings(Settings):
     concurrency: int = Field(default=64, ge=1, le=1024)
     timeout_s: float = Field(default=120, gt=0)
     attempts: int = Field(default=6, ge=1)  # calls per question before it is given up for this run
+    # A global concurrency limit of the Prefect server, which all machines' calls count towards besides the limits here.
+    shared: str | None = Field(default=None, min_length=1)
 
 
 class RateLimiter:
@@ -48,13 +51,19 @@ class RateLimiter:
 
     The server has the last word: after "too many requests" the rate falls below what the server let through, then
     rises by the second until it is told so again (additive increase, multiplicative decrease; Chiu & Jain 1989).
-    Times are the event loop's.
+    Times are the event loop's. Where machines share a quota, a slot of it is taken first, which may take any time.
     """
 
-    def __init__(self, limits: LimitSettings, stopped: asyncio.Event | None = None) -> None:
+    def __init__(
+        self,
+        limits: LimitSettings,
+        stopped: asyncio.Event | None = None,
+        shared_slot: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._most_per_s = limits.requests_per_minute * _USED / _MINUTE_S if limits.requests_per_minute else inf
         self._token_s = _MINUTE_S / (limits.tokens_per_minute * _USED) if limits.tokens_per_minute else 0.0
         self._stopped = stopped or asyncio.Event()
+        self._shared_slot = shared_slot
         self._now = asyncio.get_running_loop().time
         self._free_at = self._started_at = self._now()
         self._turn = asyncio.Lock()
@@ -65,6 +74,8 @@ class RateLimiter:
     async def take(self, tokens: float) -> float:
         """Waits until one more call of about `tokens` tokens is within the limits, or all is stopped; the time then."""
         async with self._turn:  # one waits for its slot, the others for their turn: no crowd wakes up at each slot
+            if self._shared_slot is not None:  # before our own spacing, so that calls are sent evenly all the same
+                await finish_unless(self._stopped, self._shared_slot())
             while (wait_s := self._free_at - self._now()) > _NOW_S and not self._stopped.is_set():
                 await wait_unless(self._stopped, wait_s)
             now = self._now()
@@ -102,6 +113,18 @@ class RateLimiter:
         self._sent.append(now)
         while now - self._sent[0] > _MINUTE_S:
             self._sent.popleft()
+
+
+async def finish_unless(stopped: asyncio.Event, work: Awaitable[None]) -> None:
+    """Waits for the work, but not longer than until `stopped`; raises what the work raised."""
+    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stopped.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+    finally:
+        working.cancel()
+        stopping.cancel()
 
 
 async def wait_unless(stopped: asyncio.Event, seconds: float) -> None:

@@ -23,8 +23,16 @@ class CacheError(MifuseError):
     """The cache folder cannot be read or written."""
 
 
+class DiskError(MifuseError, OSError):
+    """A disk is full, may not be written to, or fails."""
+
+
 class TableError(MifuseError):
     """A Parquet table does not keep its contract."""
+
+
+class PublishError(MifuseError):
+    """Results cannot be copied to where the pipeline says."""
 
 
 class DrawsError(MifuseError):

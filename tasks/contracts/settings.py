@@ -33,17 +33,17 @@ def _fingerprint(value: Any, plain: Any) -> Any:
     return plain
 
 
-def _beside_pipelines_yaml(path: Path, info: ValidationInfo) -> Path:
+def beside_pipelines_yaml(path: Path, info: ValidationInfo) -> Path:
+    """Relative paths are meant from the folder of pipelines.yaml, wherever the command is started."""
     folder = (info.context or {}).get("folder", Path())
     return Path(folder, path.expanduser()).absolute()
 
 
-# Relative paths are meant from the folder of pipelines.yaml, wherever the command is started.
-LocalPath = Annotated[Path, AfterValidator(_beside_pipelines_yaml)]
+LocalPath = Annotated[Path, AfterValidator(beside_pipelines_yaml)]
 
 
 def _folder_or_hub_name(model: str, info: ValidationInfo) -> str:
-    local = _beside_pipelines_yaml(Path(model), info)
+    local = beside_pipelines_yaml(Path(model), info)
     is_path = model.startswith((".", "/", "~")) or local.is_dir()
     return str(local) if is_path else model
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tasks.contracts.reasons import Reason
+
 # Raised by hand when a stage's code gives another result for the same input: everything made before is then stale.
 CODE_VERSIONS = {
     "index_clips": 1,
@@ -16,6 +18,7 @@ CODE_VERSIONS = {
     "fuse_labels": 4,
     "train_student": 4,
     "evaluate_student": 2,
+    "publish_results": 1,
 }
 
 
@@ -39,7 +42,8 @@ class Node:
         reads: Inputs that other nodes write.
         writes: Files and folders below the pipeline's folder in the cache.
         outside: Digests of inputs that no node writes, such as the audio folder; made when asked for.
-        explain: Says how an input has changed since the result in the given folder; None where it cannot.
+        explain: Says how an input has changed since the result in the given folder; None where it cannot, nothing where
+            another input's reason says it.
     """
 
     stage: str
@@ -48,7 +52,7 @@ class Node:
     reads: tuple[Read, ...]
     writes: tuple[str, ...]
     outside: Callable[[], dict[str, str]] = field(default=dict)
-    explain: Callable[[str, Path], str | None] = field(default=lambda name, shown: None)
+    explain: Callable[[str, Path], list[Reason] | None] = field(default=lambda name, shown: None)
 
     @property
     def code_version(self) -> int:

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from tasks.contracts.errors import CheckpointError
 from tasks.contracts.settings import OPERATIONAL, FolderOrHubName, Settings
 from tasks.storage.files import sha256_of_file, sha256_of_json
+from tasks.storage.listed_once import listing_of
 
 if TYPE_CHECKING:
     from tasks.encoders.pretrained import PretrainedEncoder
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
 _CODE_VERSION = 2  # raised when the same weights would give other features
 # What transformers reads is among these. A README, a .git or what a trainer leaves behind makes no other encoder.
 _READ_SUFFIXES = {".json", ".safetensors", ".bin"}
+
+
+def _content(folder: Path) -> dict[str, str]:
+    """File → SHA-256 of what is read of the folder; gigabytes, hashed once in a command."""
+    read = [file for file in sorted(folder.iterdir()) if file.suffix in _READ_SUFFIXES and file.is_file()]
+    read = [file for file in read if not file.name.startswith(".")]
+    looks = tuple((str(file), (stat := file.stat()).st_size, stat.st_mtime_ns) for file in read)
+    return listing_of(looks, lambda: {file.name: sha256_of_file(file) for file in read})
 
 
 class HuggingFaceSettings(Settings):
@@ -52,9 +61,7 @@ class HuggingFaceSettings(Settings):
                 f"{folder}: no pretrained encoder there (config.json is missing). "
                 "Give a folder that save_pretrained wrote, or a name on the Hugging Face hub."
             )
-        read = [file for file in folder.iterdir() if file.suffix in _READ_SUFFIXES and file.is_file()]
-        content = {file.name: sha256_of_file(file) for file in read if not file.name.startswith(".")}
-        return {"content": sha256_of_json(content), **self._common()}
+        return {"content": sha256_of_json(_content(folder)), **self._common()}
 
     def _common(self) -> dict[str, Any]:
         return {"kind": self.kind, "precision": self.precision, "padding": self.padding, "code_version": _CODE_VERSION}

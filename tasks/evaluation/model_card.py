@@ -46,6 +46,7 @@ class CardData:
         metrics: Of `score_systems`; None without gold.
         settings: `fuse` and `student`, as plain values.
         onnx: The names of the files in `onnx/`.
+        warm_starts: How many earlier students it went on from, one after the other.
     """
 
     pipeline: str
@@ -59,6 +60,7 @@ class CardData:
     settings: Mapping[str, Any]
     versions: Mapping[str, str]
     onnx: Sequence[str] = ()
+    warm_starts: int = 0
 
 
 def render_card(data: CardData) -> str:
@@ -71,6 +73,7 @@ def render_card(data: CardData) -> str:
         "attentive": config.pooling == "attentive",
         "encoder": _encoder(config, data.encoder_name),
         "head": {"told": _head(config)},
+        "warm_starts": data.warm_starts,
         "teachers": [_teacher_row(teacher, data.pseudo_labels) for teacher in data.teachers],
         "paid": [f"`{teacher.version}`" for teacher in data.teachers if teacher.kind != "mc_dropout"],
         "settings": data.settings,

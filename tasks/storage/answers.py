@@ -16,6 +16,7 @@ import diskcache
 from diskcache.core import MODE_PICKLE
 
 from tasks.contracts.errors import CacheError
+from tasks.storage.disks import disk_error
 from tasks.storage.files import canonical_json, make_folder, sha256_of_json
 
 
@@ -116,6 +117,8 @@ class AnswerStore:
                 str(make_folder(folder)), disk=_NoPickleDisk, eviction_policy="none", cull_limit=0
             )
         except sqlite3.DatabaseError as error:
+            if (told := disk_error(error, folder)) is not None:
+                raise told from error
             raise CacheError(
                 f"{folder}: the answer cache cannot be opened ({error}). Restore the folder, or move it away: then its "
                 "answers are paid for again."

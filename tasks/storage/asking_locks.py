@@ -18,6 +18,21 @@ def asking_lock(answers: Path, model: str) -> Path:
 
 
 @contextmanager
+def asking_alone(answers: Path, model: str) -> Iterator[None]:
+    """One run at a time asks one model; the second waits and says so."""
+    lock = FileLock(asking_lock(answers, model))
+    try:
+        lock.acquire(timeout=0)  # the system lets go of it when its process dies
+    except Timeout:
+        print(f"  another run is asking {model} (it holds {lock.lock_file}); waiting for it to end", flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
 def nobody_asking(answers: Path, models: Iterable[str]) -> Iterator[None]:
     """Inside the block no run asks these models, or any that was asked before; a run that starts then waits.
 

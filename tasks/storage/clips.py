@@ -9,17 +9,19 @@ import polars as pl
 from pydantic import Field
 
 from tasks.contracts.errors import ClipsError
-from tasks.contracts.settings import OPERATIONAL, LocalPath, Settings
+from tasks.contracts.locations import Location, StorageOptions
+from tasks.contracts.settings import OPERATIONAL, Settings
 from tasks.contracts.tables import clips_schema
 from tasks.storage.audio import AudioFacts
 from tasks.storage.tables import read_table
 
 
 class ClipsSettings(Settings):
-    """`clips:` a folder of audio and, optionally, a manifest that names what to use of it."""
+    """`clips:` a folder of audio and, optionally, a manifest that names what to use of it; either may be at a URL."""
 
-    folder: LocalPath = Field(json_schema_extra=OPERATIONAL)  # the content counts, not where it lies
-    manifest: LocalPath | None = Field(default=None, json_schema_extra=OPERATIONAL)
+    folder: Location = Field(json_schema_extra=OPERATIONAL)  # the content counts, not where it lies
+    manifest: Location | None = Field(default=None, json_schema_extra=OPERATIONAL)
+    options: StorageOptions = Field(default={}, json_schema_extra=OPERATIONAL)  # fsspec's, for URLs
     labels: dict[str, str] = Field(default={})  # the manifest's labels → classes, as in {ang: angry, exc: happy}
     min_duration_s: float = Field(default=0.3, ge=0.1)
     max_duration_s: float = Field(default=60, gt=0)

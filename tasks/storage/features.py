@@ -32,7 +32,7 @@ class FeatureStore:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = make_folder(folder)
+        self._folder = folder if folder.is_dir() else make_folder(folder)  # one to be read may be read-only
         self._places: dict[str, _Place] = {}
         self._seen: set[Path] = set()
         self._mapped: OrderedDict[Path, Shard] = OrderedDict()

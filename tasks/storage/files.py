@@ -13,19 +13,27 @@ from pathlib import Path
 from typing import Any
 
 from tasks.contracts.errors import CacheError
+from tasks.storage.disks import writing_to
+from tasks.storage.flushing import flush_file, flush_folder
+from tasks.storage.leftovers import temporary_beside
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` to write to; renamed onto it when the block ends without an error."""
+    """A temporary path beside `path` to write to; renamed onto it when the block ends without an error.
+
+    Content and name are on the disk then, in this order. That costs 0.3 ms a file on an SSD; the most files that one
+    run writes are its feature shards, which took a hundred thousand times as long to compute.
+
+    Raises:
+        DiskError: The disk is full, may not be written to, or fails.
+    """
     make_folder(path.parent)
-    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex}")  # not mkstemp: its files are for their owner alone
-    try:
+    with writing_to(path), temporary_beside(path) as temporary:
         yield temporary
-        _flush_to_disk(temporary)
+        flush_file(temporary)
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        flush_folder(path.parent)
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -45,7 +53,8 @@ def make_folder(folder: Path) -> Path:
     except OSError as error:
         raise CacheError(_not_writable(folder, error.strerror)) from error
     if not os.access(folder, os.W_OK):
-        raise CacheError(_not_writable(folder, "permission denied"))
+        is_closed = os.statvfs(folder).f_flag & os.ST_RDONLY
+        raise CacheError(_not_writable(folder, "read-only file system" if is_closed else "permission denied"))
     return folder
 
 
@@ -94,15 +103,24 @@ def remove(path: Path) -> None:
 
 
 def link(target: Path, place: Path) -> None:
-    """Lets `place` show `target`: a relative symbolic link, or a copy where the file system has no links."""
+    """Lets `place` show `target`: a relative symbolic link, or a copy where the file system has no links.
+
+    A link that is there already is replaced in one step: whoever reads it sees the old or the new.
+    """
     make_folder(place.parent)
-    remove(place)
+    new = place.with_name(f".{place.name}-{uuid.uuid4().hex}")
+    with writing_to(place):
+        try:
+            _link_or_copy(target, new)
+            if place.is_dir() and not place.is_symlink():
+                remove(place)
+            new.replace(place)
+        finally:
+            remove(new)
+
+
+def _link_or_copy(target: Path, place: Path) -> None:
     try:
         place.symlink_to(os.path.relpath(target, place.parent), target_is_directory=target.is_dir())
     except OSError:
         shutil.copytree(target, place) if target.is_dir() else shutil.copy2(target, place)
-
-
-def _flush_to_disk(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

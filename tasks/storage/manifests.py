@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import polars as pl
 
 from tasks.contracts.errors import ClipsError
 from tasks.storage.audio import AUDIO_SUFFIXES
+from tasks.storage.file_stats import STATS_SCHEMA, stats_below, stats_of
 
 COLUMNS = ["clip_id", "path", "speaker", "language", "transcript", "split", "gold_label"]
 # EmoBox's names, and ours for what evaluation alone may read
@@ -17,7 +18,9 @@ _SHOWN = 5
 
 
 def list_clips(folder: Path, manifest: Path | None, labels: Mapping[str, str]) -> pl.DataFrame:
-    """One row per recording with the columns `COLUMNS`, in order of `clip_id`. Paths are relative to the folder.
+    """One row per recording with the columns `COLUMNS`, size and mtime_ns, in order of `clip_id`.
+
+    Paths are relative to the folder. Each file is looked at once.
 
     Args:
         folder: Where the audio lies.
@@ -29,19 +32,45 @@ def list_clips(folder: Path, manifest: Path | None, labels: Mapping[str, str]) -
     """
     if not folder.is_dir():
         raise ClipsError(f"{folder}: no such folder of audio. Set clips.folder in pipelines.yaml.")
-    rows = _listed(folder) if manifest is None else _named(manifest)
+    rows = stats_below(folder, AUDIO_SUFFIXES) if manifest is None else _named(manifest)
+    where = str(manifest or folder)
+    if not rows.height:
+        raise ClipsError(f"{where}: no audio found. Known endings: {', '.join(sorted(AUDIO_SUFFIXES))}.")
+    files = rows.select(STATS_SCHEMA.keys()) if manifest is None else stats_of(folder, rows["path"].to_list())
+    rows = _completed(rows, labels)
+    _check_ids(rows, where)
+    _check_files(files.filter(pl.col("size").is_null())["path"], files.height, folder, where)
+    return rows.with_columns(files["size"], files["mtime_ns"]).sort("clip_id")
+
+
+def list_clips_among(
+    files: pl.DataFrame, folder: str, manifest: Path | None, labels: Mapping[str, str]
+) -> pl.DataFrame:
+    """The same of a folder elsewhere, with the columns of `files` in the place of size and mtime_ns.
+
+    Args:
+        files: What lies there: a column `path`, and others.
+        folder: The URL.
+        manifest: Its copy on this machine, or None.
+        labels: As above.
+
+    Raises:
+        ClipsError: As above, but for the folder.
+    """
+    rows = _audio_of(files) if manifest is None else _named(manifest)
     where = str(manifest or folder)
     if not rows.height:
         raise ClipsError(f"{where}: no audio found. Known endings: {', '.join(sorted(AUDIO_SUFFIXES))}.")
     rows = _completed(rows, labels)
     _check_ids(rows, where)
-    _check_files(rows, folder, where)
-    return rows.sort("clip_id")
+    missing = rows.join(files, on="path", how="anti", maintain_order="left")["path"]
+    _check_files(missing, rows.height, folder, where)
+    return rows.join(files, on="path", how="left", maintain_order="left").sort("clip_id")
 
 
-def _listed(folder: Path) -> pl.DataFrame:
-    files = (file for file in folder.rglob("*") if file.suffix.lower() in AUDIO_SUFFIXES and file.is_file())
-    return pl.DataFrame({"path": sorted(file.relative_to(folder).as_posix() for file in files)}, {"path": pl.String})
+def _audio_of(files: pl.DataFrame) -> pl.DataFrame:
+    is_audio = [PurePosixPath(path).suffix.lower() in AUDIO_SUFFIXES for path in files["path"]]
+    return files.filter(pl.Series(is_audio, dtype=pl.Boolean)).select("path")
 
 
 def read_rows(path: Path) -> pl.DataFrame:
@@ -75,17 +104,17 @@ def _named(manifest: Path) -> pl.DataFrame:
         raise ClipsError(f'{manifest}: no column "path" (or "wav", as in EmoBox). Found: {", ".join(rows.columns)}.')
     if empty := rows["path"].null_count():
         raise ClipsError(f"{manifest}: {empty} rows have no path.")
-    return rows
+    return rows.with_columns(pl.all().cast(pl.String).str.strip_chars())
 
 
 def _completed(rows: pl.DataFrame, labels: Mapping[str, str]) -> pl.DataFrame:
     """All of `COLUMNS`, as text; the id defaults to the path without its ending."""
     if "label" in rows.columns:
-        rows = rows.with_columns(gold_label=pl.col("label").cast(pl.String).str.strip_chars().replace(dict(labels)))
+        rows = rows.with_columns(gold_label=pl.col("label").replace(dict(labels)))
     if "clip_id" not in rows.columns:
         rows = rows.with_columns(clip_id=pl.col("path").str.replace(r"\.[^./]*$", ""))
     missing = [pl.lit(None, pl.String).alias(name) for name in COLUMNS if name not in rows.columns]
-    return rows.with_columns(missing).select(pl.col(COLUMNS).cast(pl.String).str.strip_chars())
+    return rows.with_columns(missing).select(COLUMNS)
 
 
 def _check_ids(rows: pl.DataFrame, where: str) -> None:
@@ -99,12 +128,11 @@ def _check_ids(rows: pl.DataFrame, where: str) -> None:
         raise ClipsError(f"{where}: {rows['clip_id'].null_count()} rows have no clip_id.")
 
 
-def _check_files(rows: pl.DataFrame, folder: Path, where: str) -> None:
-    missing = rows["path"].filter(pl.Series([not (folder / path).is_file() for path in rows["path"]], dtype=pl.Boolean))
+def _check_files(missing: pl.Series, of: int, folder: Path | str, where: str) -> None:
     has_backslash = missing.str.contains(r"\\").any()
     if len(missing):
         raise ClipsError(
-            f"{where}: {len(missing)} of {rows.height} files are not in {folder}: {_some(missing)}. "
+            f"{where}: {len(missing)} of {of} files are not in {folder}: {_some(missing)}. "
             f"Paths are relative to clips.folder{', with / between folders' if has_backslash else ''}."
         )
 

@@ -21,7 +21,7 @@ class DrawStore:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = make_folder(folder)
+        self._folder = folder if folder.is_dir() else make_folder(folder)  # one to be read may be read-only
 
     def missing(self, sha256s: Sequence[str], draws: int) -> dict[tuple[int, ...], list[str]]:
         """Which of the draws 0 to K - 1 are not stored: draw numbers → the audio contents that lack exactly these."""

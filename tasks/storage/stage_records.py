@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
-import uuid
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from tasks.contracts.errors import CacheError
 from tasks.contracts.stages import Node
-from tasks.storage.files import files_below, link, make_folder, remove, sha256_of_file, sha256_of_json, write_json
+from tasks.storage.disks import writing_to
+from tasks.storage.files import files_below, link, make_folder, sha256_of_file, sha256_of_json, write_json
+from tasks.storage.flushing import flush_tree
+from tasks.storage.leftovers import put_in_place, sweep, unfinished_folder
 
 RECORD = "record.json"
 
@@ -26,6 +31,7 @@ class Record:
         outputs: Output → file below it ("" for the output itself) → digest, size and modification time.
         stats: What the stage counted.
         unfinished: Why the stage has work left, such as draws that failed; such a result is used, and never fresh.
+        reasons: Why the stage ran; none in records that were written before mifuse kept them.
     """
 
     node: str
@@ -37,6 +43,7 @@ class Record:
     stats: dict[str, Any]
     took_s: float
     unfinished: str | None = None
+    reasons: list[str] = field(default_factory=list)
 
 
 def fingerprint_of(node: Node, inputs: dict[str, str]) -> str:
@@ -62,7 +69,7 @@ class ResultStore:
 
     def record_of(self, node: Node) -> Record | None:
         """What the pipeline's folder shows now."""
-        return _read_record(self._shown / ".records" / f"{node.name}.json")
+        return _read_record(self._record_file(node))
 
     def kept(self, node: Node, fingerprint: str, *, deep: bool = False) -> Record | None:
         """The record of a result with this fingerprint whose files are all as they were written."""
@@ -76,21 +83,22 @@ class ResultStore:
         """For checkpoints of work in progress; gone when the stage is finished."""
         return self._store.parent / "work" / f"{node.name}-{fingerprint[:24]}"
 
-    def begin(self, node: Node) -> Path:
-        """A folder to write the outputs to."""
+    @contextmanager
+    def begin(self, node: Node) -> Iterator[Path]:
+        """A folder to write the outputs to; gone when the block ends, unless it was finished."""
         parent = make_folder(self._store / node.stage)
-        folder = parent / f".unfinished-{uuid.uuid4().hex}"  # not mkdtemp: its folders are for their owner alone
-        folder.mkdir()
-        return folder
+        with writing_to(parent):
+            sweep(parent)
+            with unfinished_folder(parent) as folder:
+                yield folder
 
     def finish(self, node: Node, written: Path, record: Record) -> None:
-        """Moves the outputs to their place, then writes the record, then shows both."""
+        """Moves the outputs to their place together with their record, then shows both."""
         outputs = {output: _stats_of(written / output) for output in node.writes}
-        record = Record(**{**asdict(record), "outputs": outputs})
+        record = replace(record, outputs=outputs)
+        flush_tree(written)  # before the record: where it can be read after a power cut, so can the outputs
         write_json(written / RECORD, asdict(record))
-        place = self.folder(node, record.fingerprint)
-        remove(place)
-        written.rename(place)
+        put_in_place(written, self.folder(node, record.fingerprint))
         shutil.rmtree(self.work_folder(node, record.fingerprint), ignore_errors=True)
         self.show(node, record)
 
@@ -98,7 +106,22 @@ class ResultStore:
         """Lets the pipeline's folder show this result."""
         for output in node.writes:
             link(self.folder(node, record.fingerprint) / output, self._shown / output)
-        write_json(self._shown / ".records" / f"{node.name}.json", asdict(record))
+        write_json(self._record_file(node), asdict(record))
+
+    def note_times(self, node: Node, fingerprint: str) -> None:
+        """A copied cache has other times: noted where the files are whole, so that they are not hashed each time."""
+        kept = self.folder(node, fingerprint)
+        for file, folder in ((kept / RECORD, kept), (self._record_file(node), self._shown)):
+            record = _read_record(file)
+            if record is None:
+                continue
+            now = _dated_now(record, folder)  # before they are looked into: a later edit is noticed
+            if now != record.outputs and not changed_outputs(record, folder):
+                with suppress(CacheError, OSError):  # where it cannot be written they are hashed again
+                    write_json(file, asdict(replace(record, outputs=now)))
+
+    def _record_file(self, node: Node) -> Path:
+        return self._shown / ".records" / f"{node.name}.json"
 
 
 def changed_outputs(record: Record, folder: Path, *, deep: bool = False) -> list[str]:
@@ -131,6 +154,18 @@ def _stats_of(path: Path) -> dict[str, dict[str, Any]]:
 def _stat_of(file: Path) -> dict[str, Any]:
     stat = file.stat()
     return {"sha256": sha256_of_file(file), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+
+
+def _dated_now(record: Record, folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
+    """The record's outputs with the times that the files have; those that are not there keep theirs."""
+
+    def dated(file: Path, known: dict[str, Any]) -> dict[str, Any]:
+        return known | ({"mtime_ns": file.stat().st_mtime_ns} if file.exists() else {})
+
+    return {
+        output: {name: dated(folder / output / name, known) for name, known in files.items()}
+        for output, files in record.outputs.items()
+    }
 
 
 def _name_below(file: Path, path: Path) -> str:

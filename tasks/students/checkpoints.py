@@ -17,7 +17,18 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Replaces the folder's checkpoint in one step."""
     make_folder(folder)
     with replacing(folder / _FILE) as temporary:
-        torch.save(vars(checkpoint), temporary)
+        _save(checkpoint, temporary)
+
+
+def _save(checkpoint: Checkpoint, file: Path) -> None:
+    """To an open file: by its name torch tells of a full disk as "unexpected pos", and of nothing else."""
+    try:
+        with file.open("wb") as out:
+            torch.save(vars(checkpoint), out)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):  # what the disk said, before torch missed the rest of its file
+            raise error.__context__ from error
+        raise
 
 
 def read_checkpoint(folder: Path) -> Checkpoint | None:

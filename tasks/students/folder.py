@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -11,11 +12,20 @@ from tasks.contracts.tables import p_columns
 from tasks.storage.files import write_json
 from tasks.students.base import Named, Student
 
+STARTED_FILE = "started.json"
+
 
 def write_training(
-    out: Path, trained: Student, sha256s: Sequence[str], classes: Sequence[str], warnings: Sequence[str]
+    out: Path,
+    trained: Student,
+    sha256s: Sequence[str],
+    classes: Sequence[str],
+    warnings: Sequence[str],
+    started: Mapping[str, Any] = {},
 ) -> None:
-    """Writes `curves.parquet`, `warnings.json` and, where the trainer has them, `named.parquet` and `labels.parquet`.
+    """Writes `curves.parquet`, `warnings.json` and, where there is something to put in, the other three.
+
+    Those are `named.parquet`, `labels.parquet` and `started.json`.
 
     Args:
         out: `student/`.
@@ -23,9 +33,12 @@ def write_training(
         sha256s: The training data's clips, in its order.
         classes: In the classifier's order.
         warnings: Sentences.
+        started: What it went on from; empty where no warm start was asked for.
     """
     pl.DataFrame(trained.curves).write_parquet(out / "curves.parquet")
     write_json(out / "warnings.json", list(warnings))
+    if started:
+        write_json(out / STARTED_FILE, dict(started))
     if trained.named is not None:
         _named_table(trained.named, sha256s, classes).write_parquet(out / "named.parquet")
     if trained.labels_NC is not None:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from tasks.students.loop import Loop
 
 
+# One in so many of a cold start's steps, where training goes on from a student: `docs/training.md` has the figures.
+_WARM_PART = 5
+
 # What a recipe sets where nothing else is said; `paper` is every default below.
 _RECIPES: dict[str, dict[str, Any]] = {
     "paper": {},
@@ -47,6 +50,7 @@ class MIFuseSettings(FineTuneSettings):
     warmup: float = Field(default=0.05, ge=0, lt=1)  # share of the steps
     clip_norm: float = Field(default=1.0, gt=0)
     keep: Literal["last", "most_diverse"] = "last"  # which step's weights: see `students/milestones.py`
+    warm_start: bool = False  # from the student that the pipeline showed last: see `students/warm_start.py`
     seed: int = Field(default=0, ge=0)
 
     @model_validator(mode="before")
@@ -62,6 +66,17 @@ class MIFuseSettings(FineTuneSettings):
         yield from super()._mistakes()
         if self.keep != "last" and self.fine_tunes:
             yield "`keep`: with an encoder in training the last step is kept; take it away, or `trainable`"
+        if self.teacher_refresh == "never" and self.ema != type(self).model_fields["ema"].default:
+            yield (
+                f"`ema` is {self.ema:g}, but with `teacher_refresh: never` no moving teacher is asked; take it away, "
+                "or let the labels move: `teacher_refresh: step`"
+                + (" and `labels: fused`" if self.labels != "fused" else "")
+            )
+        if self.warm_start and self.fine_tunes:
+            yield (
+                "`warm_start`: with an encoder in training the student starts from the classifier each time; take it "
+                "away, or `trainable`"
+            )
         if self.labels == "generative" and self.teacher_refresh != "never":
             yield (
                 f"`teacher_refresh` is {self.teacher_refresh}, but labels of `labels: generative` are made once, "
@@ -89,8 +104,9 @@ class MIFuseSettings(FineTuneSettings):
         keep: Callable[[Checkpoint], None],
         report: Callable[[int], object],
         note: Callable[[dict[str, float]], object] = lambda point: None,
+        last: Head | None = None,
     ) -> Student:
-        """Trains a student that starts from the classifier.
+        """Trains a student that starts from the classifier, or goes on from an earlier student.
 
         The order of the clips and all masks derive from seed and step alone, so that a run that goes on from a
         checkpoint ends in the same weights.
@@ -103,6 +119,7 @@ class MIFuseSettings(FineTuneSettings):
             keep: Called with a checkpoint now and then.
             report: Called with the number of steps done since the last call.
             note: Called with each point of the curves.
+            last: An earlier student, whose weights it starts with; labels are still the classifier's.
 
         Raises:
             TrainingError: Fewer than two clips, labels that all say one class and nothing else, or numbers that are
@@ -110,16 +127,22 @@ class MIFuseSettings(FineTuneSettings):
         """
         head = copy.deepcopy(start)
         learnt = self.prepared(head, data, classes)
-        begin = self.fine_tuning if self.fine_tunes else self.loop
-        student = begin(head, learnt, classes).run(resume, keep, report, note)
+        begun = self.fine_tuning(head, learnt, classes) if self.fine_tunes else self.loop(head, learnt, classes, last)
+        student = begun.run(resume, keep, report, note)
         return replace(student, labels_NC=learnt.labels_NC) if self.labels == "generative" else student
 
-    def loop(self, head: Head, data: TrainingData, classes: Sequence[str]) -> Loop:
+    def loop(self, head: Head, data: TrainingData, classes: Sequence[str], last: Head | None = None) -> Loop:
         """Training at its first step, of what `prepared` gave; it changes `head`."""
         from tasks.students.loop import Loop
         from tasks.students.mi_fuse_loop import MIFuseObjective
+        from tasks.students.warm_start import take_weights
 
-        return Loop(self, head, data, classes, MIFuseObjective(self, head, data), self.keep)
+        # First: the moving teacher starts as the classifier each time. One that started as the last student would
+        # hear its own opinion, night after night: 3 points of UA lost after four (`docs/training.md`).
+        objective = MIFuseObjective(self, head, data)
+        if last is not None:
+            take_weights(head, last)
+        return Loop(self, head, data, classes, objective, self.keep)
 
     def fine_tuning(self, head: Head, data: TrainingData, classes: Sequence[str]) -> FineTuning:
         """The same with an encoder in training: it changes `head`, and the encoder of `data.features`."""
@@ -140,6 +163,14 @@ class MIFuseSettings(FineTuneSettings):
         if self.standardise == "target":
             head.standardise_by(statistics_of(data.still))
         return data
+
+    def going_on(self) -> MIFuseSettings:
+        """The same with the steps that a warm start needs.
+
+        >>> MIFuseSettings(steps=1500, warm_start=True).going_on().steps
+        300
+        """
+        return self.model_copy(update={"steps": math.ceil(self.steps / _WARM_PART)})
 
     def optimiser(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
         """AdamW."""

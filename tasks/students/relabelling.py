@@ -47,9 +47,8 @@ def relabelled(
     if data.speakers is not None and any(name is not None for name in data.speakers):
         # What tells speakers apart is what is left once the labels of the first round have explained their part.
         labels_NC = _labels(head, SpeakerCentred(heard, data.speakers, labels_NC), data, seed, standardise)
-    made_NC = torch.from_numpy(labels_NC).to(data.labels_NC)
-    # A clip that no teacher has two draws of keeps the label that it came with.
-    return replace(data, labels_NC=torch.where(made_NC.isnan(), data.labels_NC, made_NC))
+    # None is missing: of each clip there are as many draws of the classifier as the rule needs.
+    return replace(data, labels_NC=torch.from_numpy(labels_NC).to(data.labels_NC))
 
 
 def _labels(

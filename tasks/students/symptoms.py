@@ -47,7 +47,12 @@ def symptoms_before(data: TrainingData, classes: Sequence[str], settings: Mappin
 
 
 def symptoms_after(
-    student: Student, labels_NC: torch.Tensor, classes: Sequence[str], settings: Mapping[str, Any]
+    student: Student,
+    labels_NC: torch.Tensor,
+    classes: Sequence[str],
+    settings: Mapping[str, Any],
+    *,
+    went_on: bool = False,
 ) -> list[str]:
     """What training itself says of how it went; nothing where it was not looked at.
 
@@ -56,6 +61,7 @@ def symptoms_after(
         labels_NC: The pseudo-labels that it started to learn from.
         classes: Names.
         settings: The trainer's, by name.
+        went_on: From an earlier student, whose answers may well be kept.
     """
     if student.named is None:
         return []
@@ -64,7 +70,7 @@ def symptoms_after(
     return [
         *_collapsed(named, labels_M, classes, settings),
         *_oscillating(named, settings),
-        *_standing_still(named, student.curves, settings),
+        *([] if went_on else _standing_still(named, student.curves, settings)),
     ]
 
 

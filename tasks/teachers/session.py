@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import cast
 from zoneinfo import ZoneInfo
-
-from filelock import FileLock, Timeout
 
 from tasks.asking.batch import Batches
 from tasks.asking.batch_records import Asked, BatchRecords
@@ -20,11 +19,12 @@ from tasks.asking.engine import Engine
 from tasks.asking.job import Outcome
 from tasks.asking.meter import Meter
 from tasks.asking.money import Allowance, Price, price_list, told_usd
-from tasks.asking.provider import BatchProvider
+from tasks.asking.provider import BatchProvider, Provider
 from tasks.asking.quota import renewed_at
+from tasks.asking.shared_quota import Blocks, SharedQuota
 from tasks.contracts.progress import progress_bar
 from tasks.storage.answers import AnswerStore, Spent, StoredAnswer
-from tasks.storage.asking_locks import asking_lock
+from tasks.storage.asking_locks import asking_alone
 from tasks.teachers.ceilings import Purse, allowance_of
 from tasks.teachers.paid import BatchSettings
 from tasks.teachers.prompts import prompt_id
@@ -36,7 +36,14 @@ class Session:
     """Opens nothing before the first question: no lock, no connection, no SDK."""
 
     def __init__(
-        self, name: str, asking: Asking, folder: Path, store: AnswerStore, answers: Path, purse: Purse
+        self,
+        name: str,
+        asking: Asking,
+        folder: Path,
+        store: AnswerStore,
+        answers: Path,
+        purse: Purse,
+        shared: SharedQuota | None = None,
     ) -> None:
         self.name = name
         self.model = asking.teacher.model
@@ -47,6 +54,7 @@ class Session:
         self._store = store
         self._answers = answers
         self._purse = purse
+        self._shared = shared
         self._open = ExitStack()
         self._runner = asyncio.Runner()
         self._engine: Engine | None = None
@@ -136,24 +144,36 @@ class Session:
         if self._engine is not None:
             return
         teacher = self._teacher
-        self._open.enter_context(_alone(self._answers, self.model))
+        self._open.enter_context(asking_alone(self._answers, self.model))
         price = price_list(self._purse.prices).get(self.model)
         records = BatchRecords(self._answers / "batches")
         pending_usd = sum(record.most_usd for record in records.open(self.model))
         allowance = allowance_of(self.name, teacher, self._purse, price, self._store, pending_usd)
         for keys, prompt in zip(self._asking.keys, teacher.prompt, strict=True):
             self._store.note_asked(keys, prompt_id(prompt))
-        provider = self._open.enter_context(teacher.connect(self._asking.classes))
         self._open.enter_context(self._runner)
-        self._open.callback(lambda: self._runner.run(provider.close()))
+        shared_slot = self._shared_slot()
+        provider = self._open.enter_context(teacher.connect(self._asking.classes))
+        self._open.callback(self._close, provider)
+        renewed = partial(renewed_at, ZoneInfo(teacher.quota_day))
 
         async def make() -> Engine:  # it belongs to the event loop
-            zone = ZoneInfo(teacher.quota_day)
-            return Engine(provider, teacher.limits, allowance, price, self, lambda: renewed_at(zone), self.outcome)
+            return Engine(provider, teacher.limits, allowance, price, self, renewed, self.outcome, shared_slot)
 
         self._engine = self._runner.run(make())
         if teacher.batch is not None or pending_usd or records.open(self.model):
             self._batches = self._batches_of(cast(BatchProvider, provider), records, allowance, price)
+
+    def _shared_slot(self) -> Callable[[], Awaitable[None]] | None:
+        """Only online calls take slots: a provider counts batch jobs apart from its limits for calls."""
+        if self._shared is None:
+            return None
+        blocks = Blocks(self._shared, self._shared.size().block(self._teacher.limits))
+        self._open.callback(self._close, self._shared)
+        return blocks.take
+
+    def _close(self, each: Provider | SharedQuota) -> None:
+        self._runner.run(each.close())
 
     def _batches_of(
         self, provider: BatchProvider, records: BatchRecords, allowance: Allowance, price: Price | None
@@ -173,18 +193,3 @@ class Session:
             outcome=self.outcome,
         )
         return Batches(provider, records, self.model, allowance, meter, watch)
-
-
-@contextmanager
-def _alone(answers: Path, model: str) -> Iterator[None]:
-    """One run at a time asks one model."""
-    lock = FileLock(asking_lock(answers, model))
-    try:
-        lock.acquire(timeout=0)  # the system lets go of it when its process dies
-    except Timeout:
-        print(f"  another run is asking {model} (it holds {lock.lock_file}); waiting for it to end", flush=True)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()

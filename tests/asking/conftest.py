@@ -13,6 +13,7 @@ from tasks.asking.job import Job, Outcome
 from tasks.asking.limits import LimitSettings
 from tasks.asking.money import Allowance, Price
 from tasks.asking.provider import Answer, Question
+from tasks.asking.shared_quota import Blocks, SharedQuota
 from tasks.storage.answers import Spent, StoredAnswer
 
 T = TypeVar("T")
@@ -159,6 +160,7 @@ class Runs:
         kept: Kept | None = None,
         draws_per_job: int = 1,
         provider: Callable[[JumpingTime], Any] | None = None,
+        shared: SharedQuota | None = None,
         **limits: Any,
     ) -> Run:
         """No limits but those that are given."""
@@ -167,7 +169,8 @@ class Runs:
         settings = LimitSettings(**{"requests_per_minute": None, "tokens_per_minute": None, "concurrency": 1} | limits)
 
         def make_engine() -> Engine:
-            return Engine(asked, settings, allowance, price, kept, lambda: "Tomorrow.")
+            slot = Blocks(shared, shared.size().block(settings)).take if shared else None
+            return Engine(asked, settings, allowance, price, kept, lambda: "Tomorrow.", shared_slot=slot)
 
         return Run(time, asked, make_engine, allowance, kept, draws_per_job)
 

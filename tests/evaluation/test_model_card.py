@@ -174,3 +174,9 @@ def test_its_python_is_python(make_card_data: Make, pooling: str) -> None:
     blocks = [part.split("```")[0] for part in render_card(data).split("```python\n")[1:]]
     assert [compile(block, "card", "exec") is not None for block in blocks] == [True, True]
     assert ("frames=True" in blocks[0]) == (pooling == "attentive")
+
+
+def test_the_start_is_the_classifier_and_earlier_students_are_told(make_card_data: Make) -> None:
+    cold, warm = (render_card(replace(make_card_data(), warm_starts=n)) for n in (0, 3))
+    assert "| start | the source-trained classifier, one of the teachers |" in cold
+    assert "| start | the student of the run before, 3 times in a row since the source-trained classifier" in warm

@@ -15,6 +15,9 @@ from click.testing import CliRunner, Result
 
 from flows.__main__ import main
 from tasks.synthesis.corpus import make_corpus
+from tests.flows.prefect_server import prefect_url
+
+__all__ = ["prefect_url"]  # the fixture, for all tests of this folder
 
 SETTINGS: dict[str, Any] = {
     "classes": ["angry", "happy", "neutral", "sad"],

@@ -8,6 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from flows.__main__ import main
+from flows.missing import not_there
+from flows.settings import read_pipelines
+from tests.flows.conftest import Project
 
 PAPER = Path(__file__).parents[2] / "bench" / "paper.yaml"
 
@@ -42,3 +45,14 @@ def test_a_classifier_that_can_be_trained_says_by_what(told: str) -> None:
         "teachers.classifier.path: no folder ROOT/models/paper/improv (ROOT is there); `mifuse train-source` makes"
         in told
     )
+
+
+def test_accelerate_is_told_where_several_processes_need_it(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.change(student={"kind": "mi_fuse", "recipe": "paper", "trainable": "all", "processes": 2})
+    project.change(source=None)
+    settings = read_pipelines(project.folder / "pipelines.yaml")["small"]
+    assert not_there(settings) == []
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    [told] = not_there(settings)
+    assert told.startswith("student.processes: 2 needs accelerate, which is not installed. Install it with")
+    assert not told.endswith(".")

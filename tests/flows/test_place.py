@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -24,7 +25,7 @@ def test_a_second_run_waits_for_one_that_computes_the_same_and_takes_its_result(
         asked.append(work_folder)
         if len(asked) == 1:
             second.start()
-            while second.is_alive() and "another run computes the same" not in "".join(told):
+            while second.is_alive() and "another run that computes the same is at work (pid " not in "".join(told):
                 told.append(capsys.readouterr().out)
         pl.DataFrame({"sha256": ["x"]}).write_parquet(out / "clips.parquet")
         return {"clips": 1}
@@ -35,3 +36,37 @@ def test_a_second_run_waits_for_one_that_computes_the_same_and_takes_its_result(
     assert len(asked) == 1
     assert told[-1] == "{'clips': 1}"
     assert list((project.cache / "work").glob("*.lock")) == []
+
+
+def index_again(project: Project) -> list[str]:
+    """Runs the index; why it did, as its record says."""
+    place = open_place("small", project.folder / "pipelines.yaml", project.cache)
+
+    def work(out: Path, work_folder: Path) -> dict[str, Any]:
+        pl.DataFrame({"sha256": ["x"]}).write_parquet(out / "clips.parquet")
+        return {"clips": 1}
+
+    place.perform("index_clips", work)
+    record = place.store.record_of(place.nodes[0])
+    assert record is not None
+    return record.reasons
+
+
+def test_the_record_of_a_stage_that_was_fresh_says_that_it_was_forced(project: Project) -> None:
+    assert index_again(project) == ["forced"]
+
+
+def test_the_record_of_a_stage_that_was_stale_says_why_it_ran(project: Project) -> None:
+    clip, other = sorted((project.folder / "target").rglob("*.flac"))[:2]
+    clip.write_bytes(other.read_bytes())
+    assert index_again(project) == ["1 clip changed"]
+
+
+def test_somebody_who_runs_the_pipeline_is_known_to_others(project: Project) -> None:
+    place = open_place("small", project.folder / "pipelines.yaml", project.cache)
+    assert place.at_work() is None
+    with place.alone():
+        holder = place.at_work()
+    assert holder is not None
+    assert holder.pid == os.getpid()
+    assert place.at_work() is None

@@ -103,7 +103,7 @@ def test_a_renamed_clip_costs_no_call_and_no_training(project: Project) -> None:
     project.mifuse("run", "small")
     first = next((project.folder / "target" / "audio").iterdir())
     first.rename(first.with_stem("renamed"))
-    assert "clips: 1 added, 1 removed" in project.mifuse("status", "small").output
+    assert "1 clip renamed" in project.mifuse("status", "small").output
     result = project.mifuse("run", "small")
     assert "query_lalm.lalm" in project.stages_run(result)
     assert calls_made(result) == 0
@@ -121,7 +121,7 @@ def test_a_changed_gold_label_runs_index_and_evaluation_only(project: Project) -
 def test_a_removed_clip_asks_nothing_and_is_named_in_the_status(project: Project) -> None:
     manifest = project.folder / "target" / "manifest.csv"
     manifest.write_text("\n".join(manifest.read_text().splitlines()[:-1]) + "\n")
-    assert "clips: 1 removed" in project.mifuse("status", "small").output
+    assert "1 clip removed" in project.mifuse("status", "small").output
     assert calls_made(project.mifuse("run", "small")) == 0
     assert pl.read_parquet(project.results / "pseudo_labels.parquet").height == 23
 

@@ -44,8 +44,8 @@ class Corpus:
         if manifest is not None:
             (self.root / "m.csv").write_text(manifest)
             settings["manifest"] = self.root / "m.csv"
-        hashes = self.root / "cache" / "hashes.parquet"
-        self.stats = index_clips.fn(ClipsSettings(folder=self.folder, **settings), hashes, self.facts, self.out)
+        clips = ClipsSettings(folder=self.folder, **settings)
+        self.stats = index_clips.fn(clips, self.root / "cache", self.facts, self.out)
         return {row["clip_id"]: row for row in read_table(self.out, clips_schema()).to_dicts()}
 
 

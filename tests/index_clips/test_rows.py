@@ -45,7 +45,7 @@ def test_clips_quarantined_ones_and_hours_of_the_others_are_counted(corpus: Corp
     corpus.add("long.wav", np.tile(NOISE_1_S, 35))
     corpus.add("silent.wav", np.zeros(16_000))
     corpus.index()
-    assert corpus.stats == {"clips": 3, "quarantined": 1, "hours": 0.01}
+    assert corpus.stats == {"clips": 3, "quarantined": 1, "hours": 0.01, "measured": 3}
 
 
 def cut_in_half(path: Path) -> None:

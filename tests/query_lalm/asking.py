@@ -99,7 +99,7 @@ class Workplace:
     def index(self, manifest: Path | None = None) -> Path:
         out = self.root / "clips.parquet"
         settings = ClipsSettings(folder=self.clips, manifest=manifest)
-        index_clips.fn(settings, self.root / "hashes", self.root / "facts.parquet", out)
+        index_clips.fn(settings, self.root / "cache", self.root / "facts.parquet", out)
         return out
 
     def ask(

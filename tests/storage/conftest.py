@@ -1,5 +1,6 @@
 """The results of one pipeline, for the tests of stage records."""
 
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,23 +23,30 @@ class Cache:
         self.store = ResultStore(self.root, "calls")
 
     def write(self, content: str) -> Path:
-        written = self.store.begin(NODE)
-        (written / "labels.parquet").write_text(content)
-        (written / "student" / "sub").mkdir(parents=True)
-        (written / "student" / "config.json").write_text("{}")
-        (written / "student" / "sub" / "weights").write_text("weights")
-        return written
+        """The outputs in a folder that nobody works on: as a killed run leaves it."""
+        written = self.root / "store" / NODE.stage / f".unfinished-{uuid.uuid4().hex}"
+        return fill(written, content)
 
     def record(self, fingerprint: str = "f1", unfinished: str | None = None) -> Record:
         return Record(NODE.name, fingerprint, NODE.code_version, dict(NODE.settings), {}, {}, {"n": 1}, 0.5, unfinished)
 
     def finish(self, fingerprint: str = "f1", content: str = "old", unfinished: str | None = None) -> Path:
         """A finished result's folder."""
-        self.store.finish(NODE, self.write(content), self.record(fingerprint, unfinished))
+        with self.store.begin(NODE) as written:
+            self.store.finish(NODE, fill(written, content), self.record(fingerprint, unfinished))
         return self.store.folder(NODE, fingerprint)
 
     def shown(self) -> str:
         return self.store.shown("labels.parquet").read_text()
+
+
+def fill(written: Path, content: str) -> Path:
+    """What the stage writes."""
+    (written / "student" / "sub").mkdir(parents=True)
+    (written / "labels.parquet").write_text(content)
+    (written / "student" / "config.json").write_text("{}")
+    (written / "student" / "sub" / "weights").write_text("weights")
+    return written
 
 
 @pytest.fixture

@@ -3,12 +3,15 @@
 import hashlib
 import os
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from tasks.storage.file_hashes import hash_files
+from tasks.storage.file_stats import stats_of
 
 
 def sha256_of(content: bytes) -> str:
@@ -30,7 +33,7 @@ class Folder:
         os.utime(self.path / name, ns=(time_ns, time_ns))
 
     def hash(self, *names: str, deep: bool = False) -> list[str | None]:
-        return hash_files(self.path, names, self.memory, deep=deep)
+        return hash_files(self.path, stats_of(self.path, names), self.memory, deep=deep)
 
 
 @pytest.fixture
@@ -72,6 +75,36 @@ def test_the_memory_is_not_rewritten_when_nothing_changed(folder: Folder) -> Non
     before = folder.memory.stat()
     folder.hash("a")
     assert (folder.memory.stat().st_ino, folder.memory.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_what_was_written_a_moment_ago_is_not_trusted_by_its_time(folder: Folder) -> None:
+    """Within one tick of the disk's clock a second edit of the same length leaves size and time as they were."""
+    now_ns = time.time_ns()
+    folder.write("a", b"abc", now_ns)
+    folder.hash("a")
+    folder.write("a", b"xyz", now_ns)
+    assert folder.hash("a") == [sha256_of(b"xyz")]
+
+
+@pytest.mark.parametrize("time_ns", [1, 4_000_000_000 * 10**9])
+def test_files_of_another_clock_are_remembered(time_ns: int, folder: Folder) -> None:
+    """Dated 1970 or 2096, by a clock that was set wrong: only whether the time is the same matters."""
+    folder.write("a", b"abc", time_ns)
+    folder.hash("a")
+    folder.write("a", b"xyz", time_ns)
+    assert folder.hash("a") == [sha256_of(b"abc")]
+
+
+def test_a_memory_that_cannot_be_written_costs_hashing_and_nothing_else(folder: Folder) -> None:
+    folder.memory.parent.write_text("a file where the folder should be")
+    assert folder.hash("a") == folder.hash("a") == [sha256_of(b"abc")]
+
+
+def test_what_is_gone_is_forgotten(folder: Folder) -> None:
+    folder.write("b", b"")
+    folder.hash("a", "b")
+    folder.hash("a")
+    assert pl.read_parquet(folder.memory)["path"].to_list() == ["a"]
 
 
 def test_a_damaged_memory_is_made_anew(folder: Folder) -> None:

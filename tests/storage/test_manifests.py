@@ -57,9 +57,9 @@ def test_a_csv_gives_all_columns_as_text_in_order_of_clip_id(corpus: Corpus) -> 
     content = "path,speaker,split,extra,clip_id,label,language,transcript\n"
     content += 'b.wav,007,train,x,2,sad,de,"ja, ja"\na.flac,008,,x,1,happy,en,\n'
     one, two = corpus.list(corpus.manifest("m.csv", content))
-    assert list(one) == COLUMNS
-    assert list(one.values()) == ["1", "a.flac", "008", "en", None, None, "happy"]
-    assert list(two.values()) == ["2", "b.wav", "007", "de", "ja, ja", "train", "sad"]
+    assert list(one) == [*COLUMNS, "size", "mtime_ns"]
+    assert [one[name] for name in COLUMNS] == ["1", "a.flac", "008", "en", None, None, "happy"]
+    assert [two[name] for name in COLUMNS] == ["2", "b.wav", "007", "de", "ja, ja", "train", "sad"]
 
 
 def test_a_jsonl_in_emobox_form_works_as_it_is(corpus: Corpus) -> None:

@@ -55,7 +55,9 @@ class Tuning:
         torch.manual_seed(0)
         self.head = Head(config)
         self.head.standardise_by(statistics_of(stored))
-        numbers = {"steps": 4, "batch_size": 6, "learning_rate": 0.01, "encoder_learning_rate": 1e-3, "ema": 0.9}
+        numbers = {"steps": 4, "batch_size": 6, "learning_rate": 0.01, "encoder_learning_rate": 1e-3}
+        if given.get("recipe") != "best" and given.get("teacher_refresh") != "never":
+            numbers["ema"] = 0.9
         drops = given.pop("teacher_drops", False)
         self.settings = MIFuseSettings.model_validate({"recipe": "paper", "trainable": "all"} | numbers | given)
         self.clips = ClipsInTraining(

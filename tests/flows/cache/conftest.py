@@ -38,9 +38,15 @@ class Folder:
         with AnswerStore(self.answers) as store:
             store.charge(MODEL, Spent(3, 3_000, 1.5, 0.25))
 
+    @property
+    def pipelines(self) -> Path:
+        """Not there, until a test writes it."""
+        return self.root.parent / "pipelines.yaml"
+
     def mifuse(self, *words: str) -> Result:
         """`mifuse cache …`, in this process, whose standard input is nobody."""
-        return CliRunner().invoke(main, ["cache", *words, "--cache", str(self.root)], catch_exceptions=False)
+        where = ["--cache", str(self.root), "--pipelines", str(self.pipelines)]
+        return CliRunner().invoke(main, ["cache", *words, *where], catch_exceptions=False)
 
     def said_to(self, answer: str, *words: str) -> subprocess.CompletedProcess[str]:
         """`mifuse cache …` on a terminal, where a person answers."""

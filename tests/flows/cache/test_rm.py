@@ -18,7 +18,14 @@ from tests.storage.kept_answers import MODEL, asked_of, put
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ([], "nothing is named. Give --answers, --features, --mc-draws, --audio, --work or several"),
+        (
+            [],
+            "nothing is named. Give --unused, --pipeline NAME, --answers, --features, --mc-draws, --audio, --fetched, ",
+        ),
+        (
+            ["--unused", "--answers", "--all"],
+            "--unused never takes answers, which were paid for. Name those in a command",
+        ),
         (["--answers"], "all of them were paid for. Say which, by --model, --prompt or --status; or --all"),
         (["--model", MODEL], "--model, --prompt, --status and --all are about --answers; give that too"),
         (["--features", "--all"], "--all are about --answers; give that too"),

@@ -10,6 +10,7 @@ import pytest
 from tasks.asking.batch_records import BatchRecord, BatchRecords
 from tests.flows.cache.conftest import Folder
 from tests.storage import kept_answers
+from tests.storage.conftest import Cache
 from tests.storage.kept_answers import MODEL
 
 
@@ -89,3 +90,14 @@ def test_what_verify_says_to_do_makes_it_sound(cache: Folder) -> None:
     assert cache.mifuse("rm", *words).exit_code == 0
     assert cache.mifuse("verify").exit_code == 0
     assert cache.left() == [False, True, True]
+
+
+def test_what_killed_runs_left_is_no_damage_but_told(cache: Folder) -> None:
+    Cache(cache.root).write("half")
+    result = cache.mifuse("verify")
+    assert result.exit_code == 0
+    assert "left over by killed runs: 1, " in result.output
+    assert "`mifuse cache rm --unused` frees them" in result.output
+    assert ": sound. " in result.output
+    assert cache.mifuse("rm", "--unused", "--yes").exit_code == 0
+    assert "left over" not in cache.mifuse("verify").output
