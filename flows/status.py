@@ -25,6 +25,8 @@ def show_status(
     for place in places:
         verdicts = place.examine(deep=deep)
         print(place.name)
+        if (holder := place.at_work()) is not None:
+            print(f"  a run is at work ({holder.told()})")
         for line in told_verdicts(verdicts, verbose=verbose):
             print(line)
         print(f"  {_summary(place.name, verdicts)}")

@@ -19,6 +19,7 @@ class StoppedError(Exception):
 
 
 _NO_SHARED_QUOTA = "Run the same command again when the Prefect server answers and the limit is there."
+_MAKE_ROOM = "Make room on that disk; then the same command asks for the rest."
 _NO_CREDIT = "See its credit and limits, then run the same command again."
 GIVEN_UP = (StoppedError, SharedQuotaLostError, DailyQuotaError, QuestionRejectedError, TryAgainError)
 
@@ -56,6 +57,10 @@ class Endings:
             self._rejected(error)
         elif isinstance(error, TryAgainError):
             self._unanswered(error)
+
+    def not_stored(self, what: str, error: Exception) -> None:
+        """The disk is full, or fails: what is paid from here on could be lost."""
+        self.stop(Stop(f"{what} could not be stored: {error}", "store", _MAKE_ROOM))
 
     def _rejected(self, error: QuestionRejectedError) -> None:
         self._rejections += not isinstance(error, NotSentError)

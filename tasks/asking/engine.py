@@ -12,7 +12,7 @@ from tasks.asking.endings import GIVEN_UP, Endings, StoppedError
 from tasks.asking.job import Job, Keeper, Outcome, Stop
 from tasks.asking.limits import LimitSettings, RateLimiter, wait_unless
 from tasks.asking.meter import Meter
-from tasks.asking.money import Allowance, Ceiling, Price
+from tasks.asking.money import Allowance, Price
 from tasks.asking.provider import (
     Answer,
     CandidatesRefusedError,
@@ -157,7 +157,7 @@ class Engine:
         """Waits while calls under way may take less than they could; stops the run when there are none."""
         while (ceiling := self._allowance.reserve(most)) is not None:
             if not self._under_way:
-                self._endings.stop(_used_up(ceiling))
+                self._endings.stop(Stop(f"{ceiling.told} is used up", "quota", ceiling.go_on))
             if self._stopped.is_set():
                 raise StoppedError
             self._call_ended.clear()
@@ -179,7 +179,7 @@ class Engine:
         try:
             self._keeper.charge(used)
         except _NO_ROOM as error:
-            self._endings.stop(Stop(f"what a call may have cost could not be stored: {error}", "store"))
+            self._endings.not_stored("what a call may have cost", error)
         return used
 
     def _store(self, key: str, answer: StoredAnswer, spent: Spent) -> None:
@@ -187,7 +187,7 @@ class Engine:
         try:
             self._keeper.keep(key, answer, spent)
         except _NO_ROOM as error:
-            self._endings.stop(Stop(f"an answer could not be stored: {error}", "store"))
+            self._endings.not_stored("an answer", error)
         else:
             self._outcome.answered += 1
 
@@ -195,7 +195,3 @@ class Engine:
         """After "too many requests" everyone waits, in the limiter."""
         if not error.limited:
             await wait_unless(self._stopped, wait_s(error.wait_s, attempt))
-
-
-def _used_up(ceiling: Ceiling) -> Stop:
-    return Stop(f"{ceiling.told} is used up", "quota", ceiling.go_on)

@@ -14,6 +14,8 @@ DAILY = DailyQuotaError("429 RESOURCE_EXHAUSTED")
 BAD_KEY = QuestionRejectedError("400 API key not valid", for_all=True)
 BAD_AUDIO = QuestionRejectedError("400 no audio", for_all=False)
 
+MAKE_ROOM = "Make room on that disk; then the same command asks for the rest."
+
 
 def from_call(n: int, error: Exception, answer):
     """From call n on, every call fails."""
@@ -174,7 +176,7 @@ def test_an_answer_that_cannot_be_stored_stops_the_run(make_run, new_kept, error
 
     run = make_run(kept=Full())
     outcome = run.ask(5)
-    assert outcome.stopped == Stop(f"an answer could not be stored: {error}", "store")
+    assert outcome.stopped == Stop(f"an answer could not be stored: {error}", "store", MAKE_ROOM)
     assert (outcome.answered, len(run.provider.asked)) == (0, 1)
 
 
@@ -185,5 +187,5 @@ def test_a_cost_that_cannot_be_stored_stops_the_run(make_run, new_kept):
 
     run = make_run(lambda call, question: TryAgainError("timed out", may_be_paid=True), kept=Full())
     outcome = run.ask(5)
-    assert outcome.stopped == Stop("what a call may have cost could not be stored: no space left", "store")
+    assert outcome.stopped == Stop("what a call may have cost could not be stored: no space left", "store", MAKE_ROOM)
     assert len(run.provider.asked) == 1

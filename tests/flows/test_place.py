@@ -66,7 +66,9 @@ def test_somebody_who_runs_the_pipeline_is_known_to_others(project: Project) -> 
     place = open_place("small", project.folder / "pipelines.yaml", project.cache)
     assert place.at_work() is None
     with place.alone():
-        holder = place.at_work()
+        holder, told = place.at_work(), project.mifuse("status", "small").output
     assert holder is not None
     assert holder.pid == os.getpid()
+    assert f"a run is at work (pid {os.getpid()}, since " in told
     assert place.at_work() is None
+    assert "at work" not in project.mifuse("status", "small").output
