@@ -14,6 +14,7 @@ from flows.cost import clips_now
 from flows.dag import facts_memory
 from flows.estimate import Estimate, Part
 from flows.freshness import Verdict
+from flows.last_student import expected_steps
 from flows.place import Place
 from flows.statistics_node import statistics_file
 from tasks.contracts.errors import MifuseError
@@ -80,10 +81,8 @@ class Amounts:
                     return self._calls(verdict.node.name.partition(".")[2])
                 case "publish_results":
                     return Amount("the results that have changed to send")
-                case "publish_results":
-                    return Amount("the tables and the report to write there")
                 case "train_student":
-                    steps = self._place.settings.student.steps
+                    steps = expected_steps(self._place)
                     return Amount(f"{steps:,} steps on {self._clips.height:,} clips", steps, "steps")
             return Amount(f"{self._clips.height:,} clips")
         except MifuseError:  # the stage's own reason, or an earlier one's, tells it

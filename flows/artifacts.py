@@ -40,6 +40,8 @@ def run_artifacts(place: Place, verdicts: Sequence[Verdict]) -> Iterator[Ran]:
         yield ran
     except MifuseError:
         _update_table(reasons, _reason_rows(place, verdicts, ran))
+        if "evaluate_student" in ran:  # they are new; only what comes after them has failed
+            _tell_results(place, ran)
         raise
     _update_table(reasons, _reason_rows(place, verdicts, ran))
     _tell_results(place, ran)
@@ -125,9 +127,9 @@ def _reason_row(verdict: Verdict, record: Record | None, has_run: bool) -> Row:
     return {
         "stage": verdict.node.name,
         "before": before,
-        "why": "; ".join(map(str, verdict.reasons)),
         "ran": "yes" if has_run else "",
         "took": took,
+        "why": "; ".join(map(str, verdict.reasons)),  # last: it is long
     }
 
 

@@ -67,7 +67,7 @@ def read_changes(
 def _cause(upstream: Verdict, store: ResultStore) -> str:
     """For example ": query_lalm.lalm ran (teachers.lalm.draws: 3 → 5)"; nothing where the record does not say."""
     name, kept = upstream.node.name, upstream.kept
-    if not upstream.is_fresh and not upstream.needs_work:
+    if upstream.goes_back:
         return _caused(name, "goes back to an earlier result", [str(reason) for reason in upstream.reasons])
     shown = store.record_of(upstream.node)
     if kept is None or shown is None or shown.fingerprint != kept.fingerprint:

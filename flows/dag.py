@@ -13,7 +13,7 @@ from flows.statistics_node import statistics_nodes, statistics_reads
 from tasks.contracts.errors import ClipsError
 from tasks.contracts.stages import CODE_VERSIONS, Node, Read
 from tasks.contracts.tables import p_columns
-from tasks.storage.clip_source import here
+from tasks.storage.clip_source import here, manifest_digest
 from tasks.storage.files import sha256_of_file, sha256_of_json
 from tasks.students.finetune_settings import FineTuneSettings
 from tasks.students.mi_fuse import MIFuseSettings
@@ -62,10 +62,9 @@ def _index(pipeline: PipelineSettings, cache: Path, deep: bool) -> Node:
     found = FoundClips(clips, cache, deep=deep)
 
     def outside() -> dict[str, str]:
-        content = {"clips": sha256_of_json(found.sha256s)}  # first: it says what is wrong with folder or manifest
-        if clips.manifest is None:
-            return content
-        return content | {"manifest": sha256_of_file(here(clips.manifest, clips.options, cache))}
+        # Before the list is made of it: an edit in between makes the index stale, and not fresh with the old rows.
+        manifest = manifest_digest(clips, cache)
+        return {"clips": sha256_of_json(found.sha256s)} | ({"manifest": manifest} if manifest else {})
 
     settings = {"clips": clips.fingerprint()}
     return Node("index_clips", "index_clips", settings, (), ("clips.parquet",), outside, found.explain)

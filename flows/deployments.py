@@ -55,11 +55,6 @@ def check_server(pool: str) -> None:
         raise SettingsError(f"{told}. {commands}") from error
 
 
-def server_url() -> str | None:
-    """Where the server answers: PREFECT_API_URL in the environment or in Prefect's profile."""
-    return PREFECT_API_URL.value()
-
-
 def deployment_of(name: str, settings: PipelineSettings, files: Files, pool: str | None = None) -> RunnerDeployment:
     """The deployment `mifuse/<name>`, not yet told to the server. Without a pool, `mifuse serve` runs it itself."""
     limit = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
@@ -73,7 +68,7 @@ def deployment_of(name: str, settings: PipelineSettings, files: Files, pool: str
         paused=False,  # `mifuse serve` pauses it when it ends
         work_pool_name=pool,
         # What the stages print is then found in the UI, with the run.
-        job_variables={"env": {"PREFECT_LOGGING_LOG_PRINTS": "true"}} if pool else None,
+        job_variables={"env": {"PREFECT_LOGGING_LOG_PRINTS": "true", "DO_NOT_TRACK": "1"}} if pool else None,
         entrypoint_type=EntrypointType.MODULE_PATH,  # found wherever mifuse is installed
     )
     assert isinstance(made, RunnerDeployment)  # in an event loop it would be a coroutine

@@ -40,6 +40,11 @@ class Verdict:
         return not self.is_fresh and (self.kept is None or self.kept.unfinished is not None)
 
     @property
+    def goes_back(self) -> bool:
+        """Stale, and an earlier result will do."""
+        return not self.is_fresh and not self.needs_work
+
+    @property
     def only_waits(self) -> bool:
         """Stale for no cause of its own that is known."""
         return not self.is_fresh and all(reason.kind in ("upstream", "never_run") for reason in self.reasons)
@@ -65,13 +70,16 @@ def examine_one(node: Node, before: Mapping[str, Verdict], store: ResultStore, *
         return Verdict(node, (*own, *mistakes, *waits))
     inputs = outside | {read.output: _digest(read, before, store) for read in node.reads}
     fingerprint = fingerprint_of(node, inputs)
+    kept = store.kept(node, fingerprint, deep=deep)
     if record is not None and record.fingerprint == fingerprint:
         reasons = _of_outputs(record, store, deep)
+        if kept is None and not reasons:  # where the file system has no links: later stages read the stored one
+            reasons = [Reason("output", "its result in the store was deleted or edited; what is shown is a copy")]
     else:
         reasons = _own_changes(record, node, outside, store, deep)
         reasons += read_changes(record, node, inputs, before, store) if record else []
         reasons = reasons or [Reason("input", "what it depends on has changed")]
-    return Verdict(node, tuple(reasons), fingerprint, inputs, store.kept(node, fingerprint, deep=deep))
+    return Verdict(node, tuple(reasons), fingerprint, inputs, kept)
 
 
 def _waits_for(node: Node, before: Mapping[str, Verdict]) -> list[Reason]:

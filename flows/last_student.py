@@ -37,10 +37,21 @@ def last_student(place: Place, work: Path) -> LastStudent | None:
     return LastStudent.model_validate_json(settled.read_bytes(), context={"folder": work})
 
 
+def expected_steps(place: Place) -> int:
+    """How many steps a training that begins now would take."""
+    student, record = place.settings.student, _shown(place)
+    if not (isinstance(student, MIFuseSettings) and student.warm_start) or record is None or _why_not(place, record):
+        return student.steps
+    return student.going_on().steps
+
+
+def _shown(place: Place) -> Record | None:
+    return place.store.record_of(next(node for node in place.nodes if node.stage == "train_student"))
+
+
 def _settle(place: Place, copy: Path) -> dict[str, Any]:
     """The content of a `LastStudent`; paths relative to the folder of checkpoints, which may be moved."""
-    node = next(node for node in place.nodes if node.stage == "train_student")
-    record = place.store.record_of(node)
+    record = _shown(place)
     if record is None:
         return {}
     found = {"result": record.fingerprint, "warm_starts": record.stats.get("warm_starts", 0)}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect import State, flow
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.states import Completed, Failed
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
@@ -52,16 +53,38 @@ class _Asking:
     retries: int
     retry_delay_s: float
 
-    def options(self, paid_usd: float) -> dict[str, Any]:
-        """For the flow query_lalm: the ceiling is the run's, not each teacher's."""
-        left = None if self.max_cost_usd is None else max(0.0, self.max_cost_usd - paid_usd)
+    def options(self, own_usd: float | None, paid_usd: float, before_usd: float) -> dict[str, Any]:
+        """For the flow query_lalm: a ceiling is the run's, not each teacher's or each attempt's.
+
+        Args:
+            own_usd: The teacher's own ceiling.
+            paid_usd: What this run has paid other teachers.
+            before_usd: What it has paid this one, in attempts that ended with the provider out.
+        """
+        run_left = [] if self.max_cost_usd is None else [self.max_cost_usd - paid_usd - before_usd]
+        own_left = [own_usd - before_usd] if own_usd is not None and before_usd else []
+        left = max(0.0, min(run_left + own_left)) if run_left + own_left else None
         return {"max_cost_usd": left, "retry": self.retry, "reparse": self.reparse}
 
-    def patiently(self, perform: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """Once more after a while where the provider was out: only that may heal by itself. What was paid is kept."""
+    def patiently(self, perform: Callable[[float], dict[str, Any]]) -> dict[str, Any]:
+        """Once more after a while where the provider was out: only that may heal by itself. What was paid is kept.
+
+        `perform` is told what the attempts before it have paid.
+        """
+        before_usd = 0.0
+
+        def attempt() -> dict[str, Any]:
+            nonlocal before_usd
+            try:
+                return perform(before_usd)
+            except ProviderError as error:
+                before_usd += error.paid_usd
+                raise
+
         again = retry_if_exception_type(ProviderError)
         stop, wait = stop_after_attempt(self.retries + 1), wait_fixed(self.retry_delay_s)
-        return Retrying(retry=again, stop=stop, wait=wait, reraise=True, before_sleep=_tell_wait)(perform)
+        stats = Retrying(retry=again, stop=stop, wait=wait, reraise=True, before_sleep=_tell_wait)(attempt)
+        return stats | {"paid_usd": round(stats.get("paid_usd", 0.0) + before_usd, 6)}
 
 
 @flow(name="mifuse", flow_run_name="mifuse-{pipeline}")
@@ -94,6 +117,8 @@ def run_pipeline(
             estimate = estimate_run(place, steps)
             check_priced(estimate, max_cost_usd)
             check_ceiling(estimate, max_cost_usd)
+            for teacher in estimate.asks:
+                place.settings.paid[teacher].check_ready(place.settings.classes)
             check_shared(place.settings, estimate.asks)
         with place.alone(), progress_artifacts(pipeline):
             ran = _run_stale(place, steps, _Asking(max_cost_usd, retry, reparse, retries, retry_delay_s))
@@ -126,9 +151,17 @@ def _run_node(node: Node, place: Place, steps: Steps, asking: _Asking, paid_usd:
     if node.stage == "target_statistics":
         options["force"] = node.stage in steps.forced  # else what it wrote last is kept while it holds
     if node.stage == "query_lalm":
-        options |= asking.options(paid_usd)
-        return asking.patiently(lambda: FLOWS[node.stage](**options))
-    return FLOWS[node.stage](**options)
+        own_usd = place.settings.paid[options["teacher"]].max_cost_usd
+        return asking.patiently(
+            lambda before_usd: _perform(node, options | asking.options(own_usd, paid_usd, before_usd))
+        )
+    return _perform(node, options)
+
+
+def _perform(node: Node, options: dict[str, Any]) -> dict[str, Any]:
+    # A heartbeat's thread holds up the end of each flow by up to a second; that of the whole run is enough.
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        return FLOWS[node.stage](**options)
 
 
 def _tell_wait(attempt: RetryCallState) -> None:

@@ -113,7 +113,7 @@ class Place:
 
     def show_kept(self, verdicts: list[Verdict]) -> list[Node]:
         """Lets the pipeline's folder show the earlier results that will do again; which nodes that was."""
-        again = [verdict for verdict in verdicts if verdict.kept and not verdict.is_fresh and not verdict.needs_work]
+        again = [verdict for verdict in verdicts if verdict.goes_back]
         for verdict in again:
             assert verdict.kept is not None
             why = [str(reason) for reason in verdict.reasons]  # beside what the result itself was made for

@@ -65,7 +65,7 @@ def make_plan(place: Place, steps: Steps) -> Plan:
     estimate = estimate_costs(place, verdicts, to_run, steps)
     amounts, names = Amounts(place, verdicts, estimate), {verdict.node.name for verdict in to_run}
     planned = tuple(_step(place, verdict, amounts.of(verdict), names) for verdict in to_run)
-    kept = tuple(v for v in verdicts if not v.is_fresh and not v.needs_work and v.node.name not in names)
+    kept = tuple(v for v in verdicts if v.goes_back and v.node.name not in names)
     return Plan(place, planned, kept, len(verdicts), estimate)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flows.settings import PipelineSettings
 from tasks.contracts.stages import Node, Read
+from tasks.storage.file_systems import endpoint_of
 from tasks.storage.publishing import PUBLISHED, check_published
 
 NODE = "publish_results"
@@ -33,5 +34,6 @@ def publish_nodes(name: str, pipeline: PipelineSettings, nodes: Sequence[Node], 
         return {}
 
     reads = tuple(Read(node.name, output) for node in nodes for output in node.writes if output not in _INNER)
-    settings = {"publish": {"url": str(to.url)}, "pipeline": name}
+    where = {"url": str(to.url)} | ({"endpoint_url": endpoint} if (endpoint := endpoint_of(to.options)) else {})
+    settings = {"publish": where, "pipeline": name}
     return [Node(NODE, NODE, settings, reads, (PUBLISHED,), outside)]

@@ -65,8 +65,11 @@ def run_stale(pipeline: str, pipelines: Path, cache: Path, options: RunOptions) 
 def _look(place: Place) -> list[Verdict]:
     """What is stale, once earlier results that will do again are shown."""
     verdicts = place.examine()
-    for node in place.show_kept(verdicts):
-        tell_kept(node)
+    if any(verdict.goes_back for verdict in verdicts):
+        with place.alone():  # a run at work reads what is shown, and must not find another result under its feet
+            verdicts = place.examine()
+            for node in place.show_kept(verdicts):
+                tell_kept(node)
     for verdict in verdicts:
         if verdict.is_fresh and verdict.fingerprint is not None:
             place.store.note_times(verdict.node, verdict.fingerprint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
@@ -11,6 +12,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from tasks.contracts.settings import Settings
 
+_NOT_PREFECTS = re.compile(r"\dL|LW")
 _EXAMPLE = '"0 3 * * *" is every night at three'
 
 
@@ -18,6 +20,8 @@ def _cron(text: str) -> str:
     """Five fields, and a time that comes."""
     if len(text.split()) != 5:
         raise ValueError(f'"{text}" is no cron line: expected minute, hour, day, month and weekday; {_EXAMPLE}')
+    if _NOT_PREFECTS.search(text.upper()):
+        raise ValueError(f'"{text}" is no cron line: Prefect knows L for the last day of a month alone; {_EXAMPLE}')
     try:
         next(CronSim(text, datetime(2026, 1, 1)))
     except CronSimError as error:
@@ -38,7 +42,8 @@ class ScheduleSettings(Settings):
 
     Attributes:
         cron: Minute, hour, day of the month, month, weekday.
-        every_minutes: In its place: so often, counted from midnight of the time zone. At most 720; for longer: cron.
+        every_minutes: In its place: so often, counted from midnight, in winter time, of 1 January 2020 in the time
+            zone. At most 720; for longer: cron.
         retries: So often a paid teacher whose provider is out is asked again within one run; mistakes, spent budgets
             and daily quotas are not repeated.
         retry_delay_s: Seconds before each of these.

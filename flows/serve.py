@@ -83,7 +83,9 @@ def _server(port: int) -> Iterator[tuple[str, Child | None]]:
         )
     with tempfile.TemporaryFile() as told:
         command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-        environment = os.environ | {"PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES_ON_DISK}
+        # Else the UI asks the usual port.
+        ui = {"PREFECT_SERVER_UI_API_URL": url}
+        environment = os.environ | ui | {"PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES_ON_DISK}
         with _child(command, environment, stdout=told) as server:
             _wait_until_healthy(url, server, told)
             print(f"Prefect: {url.removesuffix('/api')}", flush=True)

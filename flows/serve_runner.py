@@ -8,11 +8,20 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterName,
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
 from prefect.client.schemas.objects import StateType
 from prefect.deployments.runner import RunnerDeployment
 from prefect.runner import Runner
@@ -20,6 +29,7 @@ from prefect.states import Crashed
 
 from flows.deploy import named_pipelines, told
 from flows.deployments import Files, deployment_of, known_deployments, server
+from flows.pipeline import run_pipeline
 
 
 def main(given: str) -> None:
@@ -30,7 +40,7 @@ def main(given: str) -> None:
     chosen = named_pipelines(tuple(work["names"]), files)
     with server() as client:
         if work["server"] is not None:
-            _close_lost_runs(client)
+            close_lost_runs(client, work["names"])
         known = known_deployments(client)
     deployments = [deployment_of(name, settings, files) for name, settings in chosen.items()]
     lines = [told(name, settings, known.get(name), files) for name, settings in chosen.items()]
@@ -58,11 +68,16 @@ async def _stop(runner: Runner, work: asyncio.Future[None]) -> None:
         work.cancel()
 
 
-def _close_lost_runs(client: SyncPrefectClient) -> None:
-    """Tells a server that was just started, so that nobody else works for it, which runs died with the last one."""
+def close_lost_runs(client: SyncPrefectClient, names: Sequence[str]) -> None:
+    """Tells a server that was just started which runs of these pipelines' deployments died with the last one.
+
+    No others: servers on other ports, and the temporary ones of runs by hand, have the same database.
+    """
     begun = FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING, StateType.CANCELLING])
     lost = FlowRunFilter(state=FlowRunFilterState(type=begun))
-    while runs := client.read_flow_runs(flow_run_filter=lost):
+    ours = FlowFilter(name=FlowFilterName(any_=[run_pipeline.name]))
+    theirs = DeploymentFilter(name=DeploymentFilterName(any_=list(names)))
+    while runs := client.read_flow_runs(flow_filter=ours, deployment_filter=theirs, flow_run_filter=lost):
         for run in runs:
             client.set_flow_run_state(run.id, Crashed(message="Ended with the machine or the server."), force=True)
 

@@ -11,15 +11,17 @@ import polars as pl
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from tasks.contracts.errors import ClipsError
 from tasks.contracts.progress import progress_bar
 from tasks.contracts.tables import CLIP_STATUS, clips_schema
 from tasks.storage.audio import AudioFacts, measure_audio
 from tasks.storage.audio_facts import FACTS_SCHEMA, read_facts
-from tasks.storage.clip_source import audio_folder, hash_source, list_source
+from tasks.storage.clip_source import audio_folder, hash_source, list_source, not_fetched
 from tasks.storage.clips import ClipsSettings
-from tasks.storage.files import replacing
+from tasks.storage.files import replacing, sha256_of_file
 from tasks.storage.tables import write_table
 
+_MOVED = "moved or changed since it was listed"
 _THREADS = 4  # libsndfile decodes outside the interpreter's lock
 
 
@@ -35,6 +37,8 @@ def index_clips(clips: ClipsSettings, cache: Path, facts: Path, out: Path) -> di
         out: `clips.parquet`.
     """
     listed = list_source(clips, cache)
+    if unknown := len(not_fetched(clips, cache)):
+        raise ClipsError(f"{clips.folder}: {unknown:,} files are not fetched any more; the same command fetches them.")
     listed = listed.with_columns(sha256=pl.Series(hash_source(clips, listed, cache), dtype=pl.String))
     measured, new = _measured(listed, clips, cache, facts)
     rows = listed.join(measured, on="sha256", how="left")
@@ -44,9 +48,12 @@ def index_clips(clips: ClipsSettings, cache: Path, facts: Path, out: Path) -> di
         status=pl.when(pl.col("reason").is_null()).then(pl.lit("ok")).otherwise(pl.lit("quarantined")).cast(CLIP_STATUS)
     )
     write_table(out, rows.select(clips_schema().keys()), clips_schema())
-    usable = int((rows["status"] == "ok").sum())
+    usable, moved = int((rows["status"] == "ok").sum()), int((rows["reason"] == _MOVED).sum())
     hours = float(rows.filter(pl.col("status") == "ok")["duration_s"].sum()) / 3600
-    return {"clips": rows.height, "quarantined": rows.height - usable, "hours": round(hours, 3), "measured": new}
+    left = (
+        {"unfinished": f"{moved:,} clip{'s' * (moved != 1)} moved or changed while the index was made"} if moved else {}
+    )
+    return {"clips": rows.height, "quarantined": rows.height - usable, "hours": round(hours, 3), "measured": new} | left
 
 
 def _measured(listed: pl.DataFrame, clips: ClipsSettings, cache: Path, memory: Path) -> tuple[pl.DataFrame, int]:
@@ -59,19 +66,30 @@ def _measured(listed: pl.DataFrame, clips: ClipsSettings, cache: Path, memory: P
     folder = audio_folder(clips, cache, dict(new.select("path", "sha256").iter_rows()))
     paths = [folder / path for path in new["path"]]
     with ThreadPoolExecutor(_THREADS) as pool, progress_bar("measuring audio", len(paths), "clips") as bar:
-        facts: list[AudioFacts] = []
-        for fact in pool.map(measure_audio, paths):
+        facts: list[AudioFacts | None] = []
+        for fact in pool.map(_measure, paths, new["sha256"]):
             facts.append(fact)
             bar.update()
-    rows = [{"sha256": sha256} | asdict(fact) for sha256, fact in zip(new["sha256"], facts, strict=True)]
+    rows = [{"sha256": sha256} | asdict(fact) for sha256, fact in zip(new["sha256"], facts, strict=True) if fact]
     everything = pl.concat([known, pl.DataFrame(rows, FACTS_SCHEMA)])
     with replacing(memory) as temporary:
         everything.write_parquet(temporary)
-    return everything, new.height
+    return everything, len(rows)
+
+
+def _measure(path: Path, sha256: str) -> AudioFacts | None:
+    """None where the file is not what was listed any more: what it says would be kept under another's key."""
+    facts = measure_audio(path)
+    try:
+        return facts if sha256_of_file(path) == sha256 else None
+    except OSError:
+        return None
 
 
 def _reason(clips: ClipsSettings, row: dict[str, Any]) -> str | None:
     """Why a clip cannot be used; None when it can."""
     if row["sha256"] is None:
         return "unreadable: the file cannot be opened"
+    if row["duration_s"] is None:
+        return _MOVED
     return clips.problem_of(AudioFacts(**{field.name: row[field.name] for field in fields(AudioFacts)}))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,16 +86,29 @@ def query_lalm(
     clips = read_usable_clips(clips_table)
     asking = Asking(teacher, classes)
     given = (choices.purse, choices.shared)
-    with AnswerStore(answers) as store, Session(name, asking, folder, store, answers, *given) as session:
+    with (
+        AnswerStore(answers) as store,
+        Session(name, asking, folder, store, answers, *given) as session,
+        _told_paid(session.outcome),
+    ):
         answered = AnswersTable(asking, store)
         rounds = Rounds(asking, answered, _decider(teacher, classes, classifier_draws))
         ask = _Asking(answered, session, choices.retry) if choices.ask else _ask_nothing
         wanted = rounds.ask(each_audio_once(clips), ask)
         failed = session.outcome.failed if choices.ask else {want.key: _NOT_ASKED for want in wanted}
         table = answered.table(clips, wanted, failed)
-    _check_answered(name, teacher, table)
+        _check_answered(name, teacher, table)
     write_table(out, table, paid_draws_schema(classes))
     return _stats(table, session.outcome, asking)
+
+
+@contextmanager
+def _told_paid(outcome: Outcome) -> Iterator[None]:
+    try:
+        yield
+    except ProviderError as error:
+        error.paid_usd = outcome.spent.usd
+        raise
 
 
 def _decider(teacher: PaidTeacher, classes: list[str], classifier_draws: Path | None) -> Decider | None:

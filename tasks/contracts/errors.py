@@ -57,3 +57,4 @@ class ProviderError(MifuseError):
     """The provider is out, or too few clips got a usable answer; everything so far is kept."""
 
     exit_code = 4
+    paid_usd = 0.0  # before it came to that: who asks again may spend only what is left

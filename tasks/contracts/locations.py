@@ -18,7 +18,10 @@ _USUAL = ["s3", "gs", "gcs", "abfs", "az", "sftp", "hdfs", "http", "https", "ftp
 # These open other files' content or nothing that lasts: no place of its own.
 _NO_PLACES = {"asynclocal", "blockcache", "cached", "dask", "data", "dir", "filecache", "generic", "libarchive"}
 _NO_PLACES |= {"async_wrapper", "asyncwrapper", "reference", "simplecache", "tar", "zip"}
-_SECRET = re.compile(r"(^|_)(key|secret|token|pass|password|passwd|credentials?|sas|connection_string)(_|$)")
+_SECRET = re.compile(
+    r"(^|_)(key|secret|token|pass|password|passwd|credentials?|sas|connection_string|authorization|cookies?)(_|$)"
+    r"|^auth$|(api|access|secret|account)key|(access|auth|session)token"
+)
 _NO_SECRETS = re.compile(r"_(file|filename|filenames|path)$|^(endpoint_url|token_uri)$")
 _WORDS_FOR_TOKEN = {"anon", "browser", "cache", "cloud", "google_default"}  # gcsfs: where to look, no token itself
 
@@ -70,7 +73,9 @@ def _secrets_in(options: dict[str, Any], below: str = "") -> Iterator[str]:
     for name, value in options.items():
         if isinstance(value, dict):
             yield from _secrets_in(value, f"{below}{name}.")
-        elif _is_secret(str(name).lower()) and not (isinstance(value, str) and value in _WORDS_FOR_TOKEN):
+        elif _is_secret(str(name).lower().replace("-", "_")) and not (
+            isinstance(value, str) and value in _WORDS_FOR_TOKEN
+        ):
             yield f"{below}{name}"
 
 

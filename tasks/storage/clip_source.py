@@ -14,7 +14,7 @@ from tasks.storage.clips import ClipsSettings
 from tasks.storage.copies import Copies
 from tasks.storage.file_hashes import hash_files
 from tasks.storage.file_systems import RemoteFile
-from tasks.storage.files import canonical_json, sha256_of_json
+from tasks.storage.files import canonical_json, sha256_of_file, sha256_of_json
 from tasks.storage.listed_once import listing_of
 from tasks.storage.manifests import list_clips, list_clips_among
 
@@ -47,6 +47,17 @@ def hash_source(clips: ClipsSettings, listed: pl.DataFrame, cache: Path, *, deep
     return list(_copies(clips, cache).contents(_remote_files(listed)))
 
 
+def manifest_digest(clips: ClipsSettings, cache: Path) -> str | None:
+    """SHA-256 of the manifest as this command saw it first; None where it has none."""
+    if clips.manifest is None:
+        return None
+    file = here(clips.manifest, clips.options, cache)
+    try:
+        return listing_of(("manifest", str(clips.manifest)), lambda: sha256_of_file(file))
+    except OSError:  # `list_source` says what is wrong with it
+        return None
+
+
 def not_fetched(clips: ClipsSettings, cache: Path) -> list[RemoteFile]:
     """What a run would fetch before anything else; nothing for a folder."""
     if isinstance(clips.folder, Path):
@@ -62,7 +73,7 @@ def fetch_source(clips: ClipsSettings, cache: Path) -> int:
     copies = _copies(clips, cache)
     files = {file.path: file for file in _remote_files(list_source(clips, cache))}
     fetched = copies.fetch(list(files.values()))
-    copies.forget(copies.listed())
+    copies.forget()
     return fetched
 
 

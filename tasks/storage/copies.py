@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import polars as pl
 
 from tasks.contracts.errors import ClipsError
 from tasks.contracts.progress import progress_bar
-from tasks.storage.file_systems import FileSystem, RemoteFile
+from tasks.storage.file_systems import FileSystem, RemoteFile, endpoint_of
 from tasks.storage.files import make_folder, remove, replacing, sha256_of_file, sha256_of_json
 from tasks.storage.key_names import check_names
 from tasks.storage.listed_once import listing_of
@@ -34,7 +35,7 @@ class Copies:
 
     def __init__(self, url: str, options: Mapping[str, Any], cache: Path) -> None:
         self.url, self._options = url, dict(options)
-        name = f"{re.sub('[^A-Za-z0-9]+', '-', url)[:60]}-{sha256_of_json([url, _endpoint(options)])[:8]}"
+        name = f"{re.sub('[^A-Za-z0-9]+', '-', url)[:60]}-{sha256_of_json([url, endpoint_of(options)])[:8]}"
         self.folder = cache / "fetched" / name
         self._memory = cache / "audio" / f"fetched-{name}.parquet"
 
@@ -44,7 +45,11 @@ class Copies:
 
     def listed(self) -> dict[str, RemoteFile]:
         """What lies there now, by path; within `listed_once` as it was when first asked."""
-        return listing_of(str(self.folder), lambda: self._system.list())
+        return self._listed_after()[1]
+
+    def _listed_after(self) -> tuple[frozenset[tuple[str, str]], dict[str, RemoteFile]]:
+        """The same, and what was known before: other runs fetch what is newer than this list."""
+        return listing_of(str(self.folder), lambda: (frozenset(self._known()), self._system.list()))
 
     def info(self, path: str) -> RemoteFile:
         """One file there, remembered likewise."""
@@ -69,18 +74,21 @@ class Copies:
         if not self.unknown(files):
             return 0
         check_names([file.path for file in files], self.url)
-        with alone(self.folder.with_name(f"{self.folder.name}.lock"), f"another run that fetches {self.url}"):
+        with self._alone():
             wanted = self.unknown(files)  # less what the other one has fetched
             self._fetch_all(wanted)
         return len(wanted)
 
-    def forget(self, there: Mapping[str, RemoteFile]) -> None:
-        """Removes the copies of files that are not there any more."""
-        gone = {path for path, _ in self._known()} - there.keys()
-        for path in gone:
-            remove(self.folder / path)
-        if gone:
-            self._write([(*key, sha256) for key, sha256 in self._known().items() if key[0] not in gone])
+    def forget(self) -> None:
+        """Removes the copies of files that are not there any more, as far as they were known when it was listed."""
+        before, there = self._listed_after()
+        if not (gone := {key for key in before if key[0] not in there} & self._known().keys()):
+            return
+        with self._alone():
+            known = self._known()
+            for path, _ in gone & known.keys():
+                remove(self.folder / path)
+            self._write([(*key, sha256) for key, sha256 in known.items() if key not in gone])
 
     def restore(self, content_of: Mapping[str, str]) -> None:
         """Fetches copies again that were removed.
@@ -102,6 +110,9 @@ class Copies:
                 f"{self.url}: {_some(changed)} changed since the clips were indexed. The next `mifuse run` indexes "
                 "them anew."
             )
+
+    def _alone(self) -> AbstractContextManager[bool]:
+        return alone(self.folder.with_name(f"{self.folder.name}.lock"), f"another run that fetches {self.url}")
 
     def _fetch_all(self, wanted: Sequence[RemoteFile]) -> None:
         rows: list[tuple[str, str, str]] = []
@@ -169,11 +180,6 @@ class Copies:
     def _write(self, rows: Sequence[tuple[str, str, str]]) -> None:
         with replacing(self._memory) as temporary:
             pl.DataFrame(rows, _SCHEMA, orient="row").sort("path").write_parquet(temporary)
-
-
-def _endpoint(options: Mapping[str, Any]) -> Any:
-    """Two servers may have a bucket of the same name."""
-    return options.get("endpoint_url") or options.get("client_kwargs", {}).get("endpoint_url")
 
 
 def _some(paths: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
@@ -40,8 +41,9 @@ def _below(root: str, below: str, suffixes: Collection[str]) -> Iterator[_Row]:
             if entry.is_dir(follow_symlinks=False):
                 yield from _below(root, path, suffixes)
             elif os.path.splitext(entry.name)[1].lower() in suffixes and entry.is_file():  # noqa: PTH122
-                found = entry.stat()
-                yield path, found.st_size, found.st_mtime_ns
+                with suppress(FileNotFoundError):  # gone since the folder was read
+                    found = entry.stat()
+                    yield path, found.st_size, found.st_mtime_ns
 
 
 def _stat(root: str, path: str) -> _Row:

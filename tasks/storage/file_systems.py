@@ -28,8 +28,8 @@ _WHO_YOU_ARE = (
 )
 _OF_THIS_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}  # a copy's: told as such by the command line
 # What changes when the content does, the surest first; S3, Google, Azure, HTTP, hdfs, sftp and others name it so.
-_TOKENS = "ETag etag md5Hash content_settings.content_md5 checksum generation LastModified last_modified updated mtime"
-_TIMES = "modified modificationTime created"
+_TOKENS = "ETag etag md5Hash content_settings.content_md5 Content-MD5 Digest checksum generation"
+_TIMES = "LastModified last_modified Last-Modified updated mtime modified modificationTime modify created"
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,9 @@ class FileSystem:
     def _file(self, path: str, info: Mapping[str, Any]) -> RemoteFile:
         token = next((info[name] for name in f"{_TOKENS} {_TIMES}".split() if info.get(name) is not None), None)
         size = info.get("size")
-        if token is None and size is None:
+        if token is None:  # recordings of one length have one size
             raise self._error(
-                f"{self.url}/{path}: this file system tells neither size nor time, so that nobody could see that a "
+                f"{self.url}/{path}: this file system tells neither time nor checksum, so that nobody could see that a "
                 "file has changed. Copy the files to a folder or to a bucket."
             )
         return RemoteFile(path, size, f"{size} {token}")
@@ -130,6 +130,11 @@ def _network_errors() -> tuple[type[Exception], ...]:
 def _told_install(url: str) -> str:
     extra = _EXTRAS.get(url.partition("://")[0])
     return f"pip install 'mifuse[{extra}]'" if extra else "Install that package beside mifuse."
+
+
+def endpoint_of(options: Mapping[str, Any]) -> Any:
+    """Two servers may have a bucket of the same name."""
+    return options.get("endpoint_url") or (options.get("client_kwargs") or {}).get("endpoint_url")
 
 
 def missing_package(url: str) -> str | None:

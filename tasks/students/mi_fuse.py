@@ -138,7 +138,7 @@ class MIFuseSettings(FineTuneSettings):
         from tasks.students.warm_start import take_weights
 
         # First: the moving teacher starts as the classifier each time. One that started as the last student would
-        # hear its own opinion, night after night: 3 points of UA lost after four (`docs/training.md`).
+        # hear its own opinion, night after night: 4 points of UA lost after four (`docs/training.md`).
         objective = MIFuseObjective(self, head, data)
         if last is not None:
             take_weights(head, last)

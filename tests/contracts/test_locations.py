@@ -66,6 +66,10 @@ def test_a_password_is_not_repeated() -> None:
         {"client_kwargs": {"aws_secret_access_key": "x"}},
         {"account_key": "x"},
         {"password": "x"},
+        {"accessKey": "x"},
+        {"auth": ["me", "x"]},
+        {"headers": {"Authorization": "Bearer x"}},
+        {"client_kwargs": {"headers": {"X-Api-Key": "x"}}},
     ],
     ids=str,
 )

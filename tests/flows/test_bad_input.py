@@ -103,11 +103,18 @@ def test_all_clips_quarantined_keeps_the_paid_answers(project: Project) -> None:
     assert project.stages_run(project.mifuse("run", "small")) == []
 
 
-@pytest.mark.parametrize("command", ["run", "status", "plan"])
-def test_a_cache_that_cannot_be_written(project: Project, command: str) -> None:
+@pytest.mark.parametrize("command", ["status", "plan"])
+def test_to_look_needs_no_cache_that_can_be_written(project: Project, command: str) -> None:
+    (project.folder / "a-file").touch()
+    result = project.mifuse(command, "small", "--cache", str(project.folder / "a-file" / "cache"))
+    assert result.exit_code == 0
+    assert "has not run yet" in result.output
+
+
+def test_a_cache_that_cannot_be_written(project: Project) -> None:
     file = project.folder / "a-file"
     file.touch()
-    result = project.mifuse(command, "small", "--cache", str(file / "cache"))
+    result = project.mifuse("run", "small", "--cache", str(file / "cache"))
     assert result.exit_code == 2
     assert "cannot be written" in result.output
     assert "Give another cache folder with --cache DIR or MIFUSE_CACHE" in result.output

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -72,3 +74,28 @@ def test_a_copy_that_lost_a_file_says_which_output_it_was(project: Project, tmp_
     COPIES["with links followed"](project.folder, tmp_path / "elsewhere")
     (tmp_path / "elsewhere" / "cache" / "small" / "pseudo_labels.parquet").unlink()
     assert "pseudo_labels.parquet was deleted" in Project(tmp_path / "elsewhere").mifuse("status", "small").output
+
+
+def without_links(project: Project, folder: Path) -> Project:
+    """A copy that shows copies, as on a file system without links."""
+    COPIES["with links followed"](project.folder, folder)
+    return Project(folder)
+
+
+@pytest.mark.parametrize("how", [shutil.rmtree, lambda folder: os.truncate(folder / "metrics.json", 9)])
+def test_a_stored_result_that_is_lost_while_a_copy_is_shown_is_made_again(
+    how: Callable[[Path], object], project: Project, tmp_path: Path
+) -> None:
+    there = without_links(project, tmp_path / "elsewhere")
+    how(next((there.cache / "store" / "evaluate_student").iterdir()))
+    assert "its result in the store was deleted or edited; what is shown is a copy" in there.mifuse("status").output
+    assert there.stages_run(there.mifuse("run", "small")) == ["evaluate_student"]
+    assert_is_fresh(there)
+
+
+def test_no_stage_waits_for_one_that_is_fresh(project: Project, tmp_path: Path) -> None:
+    there = without_links(project, tmp_path / "elsewhere")
+    shutil.rmtree(there.cache / "store" / "index_clips")
+    steps = json.loads(there.mifuse("plan", "small", "--json").output)["steps"]
+    assert steps[0]["node"] == "index_clips"
+    assert [step["blocked_by"] for step in steps] == [None] * len(steps)

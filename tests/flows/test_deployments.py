@@ -74,6 +74,7 @@ def test_a_deployment_runs_one_run_at_a_time_in_a_pool_of_processes(project: Pro
     assert sent("GET", f"{prefect_url}/work_pools/nightly").json()["type"] == "process"
     assert told["global_concurrency_limit"]["limit"] == 1
     assert told["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
+    assert told["job_variables"]["env"]["DO_NOT_TRACK"] == "1"  # where the runs happen nobody else would say so
     assert told["entrypoint"] == "flows.pipeline.run_pipeline"
 
 

@@ -7,6 +7,10 @@ import threading
 
 import pytest
 
+from flows.index_clips import index_clips
+from flows.place import open_place
+from tasks.storage.listed_once import listed_once
+from tests.flows.changes_made import in_first
 from tests.flows.conftest import Project
 
 
@@ -36,3 +40,14 @@ def test_a_recording_that_arrives_during_a_run_is_the_next_runs(growing: Project
     assert growing.stages_run(result)[-1] == "evaluate_student"
     assert "1 clip added" in growing.mifuse("status", "small").output
     assert "calls 3," in growing.mifuse("run", "small").output
+
+
+def test_a_manifest_that_is_edited_during_a_run_makes_the_index_stale(project: Project) -> None:
+    """And not fresh: the run keeps to the rows that it found, under their own key."""
+    place = open_place("small", project.folder / "pipelines.yaml", project.cache)
+    with listed_once():
+        place.examine()
+        in_first("label", "sad")(project)
+        assert all(verdict.is_fresh for verdict in place.examine())
+        index_clips("small", str(place.pipelines), str(place.cache))
+    assert "manifest: gold_label of 1 clip changed" in project.mifuse("status", "small").output

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from flows.pipeline import run_pipeline
@@ -41,6 +43,26 @@ def test_a_provider_that_stays_out_ends_the_run_with_its_error(
         with pytest.raises(ProviderError, match="the provider is out"):
             run_pipeline(**asked, retries=1)
     assert capsys.readouterr().out.count("asking again") == 1
+
+
+def test_attempts_share_one_ceiling(asked: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty answers, then the provider is out: what they cost is missing from what the next attempt may spend."""
+    with running_server(faults="503*20@after=20") as server:
+        monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", server.url)
+        state = run_pipeline(**asked, retries=1, max_cost_usd=0.01, return_state=True)
+        assert server.answered > 20
+    left = re.search(r"the run's budget of \$([\d.]+) \(--max-cost-usd\) is used up", state.message)
+    assert left is not None
+    assert float(left[1]) < 0.009
+
+
+def test_a_missing_key_is_told_before_anything_is_computed(
+    asked: dict[str, object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("GEMINI_API_KEY")
+    state = run_pipeline(**asked | {"only": None}, force=["index_clips"], return_state=True)
+    assert "gemini-2.5-flash: no API key" in state.message
+    assert "index_clips" not in capsys.readouterr().out
 
 
 def test_a_daily_quota_is_not_asked_again_and_the_run_is_stopped(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -72,3 +74,20 @@ def test_somebody_who_runs_the_pipeline_is_known_to_others(project: Project) -> 
     assert f"a run is at work (pid {os.getpid()}, since " in told
     assert place.at_work() is None
     assert "at work" not in project.mifuse("status", "small").output
+
+
+def test_an_earlier_result_is_not_shown_under_the_feet_of_a_run_at_work(project: Project) -> None:
+    """A stage reads what is shown: it would keep what it makes of another result under the key of its own."""
+    shown, place = (
+        project.results / "pseudo_labels.parquet",
+        open_place("small", project.folder / "pipelines.yaml", project.cache),
+    )
+    shown.unlink()
+    command = [sys.executable, "-m", "flows", "run", "--pipelines", str(place.pipelines), "small"]
+    with place.alone():
+        second = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert second.stdout is not None
+        assert "another run of small is at work (pid " in second.stdout.readline()
+        assert not shown.exists()
+    assert "fuse_labels                  kept" in second.communicate()[0]
+    assert shown.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from typing import Any
@@ -117,6 +118,13 @@ def test_the_time_of_training_grows_with_its_steps(project: Project) -> None:
     step = planned(project)["steps"][0]
     assert step["node"] == "train_student"
     assert step["took_s"] == pytest.approx(10 * record["took_s"], abs=1e-3)
+
+
+def test_a_training_that_goes_on_from_the_last_student_is_counted_with_its_own_steps(project: Project) -> None:
+    student(warm_start=True)(project)
+    assert rows_of(planned(project))["train_student"] == 6
+    shutil.rmtree(project.results / ".records")
+    assert rows_of(planned(project))["train_student"] == 30
 
 
 def test_calls_take_at_least_what_the_limit_of_requests_allows(project: Project) -> None:

@@ -113,6 +113,12 @@ def test_another_url_is_a_reason(published: Project, bucket: Bucket) -> None:
     assert "elsewhere/published.json" in bucket.keys("elsewhere")
 
 
+def test_another_server_is_a_reason(published: Project, bucket: Bucket) -> None:
+    published.change(publish={"url": f"{bucket.url}/results", "options": {"endpoint_url": bucket.endpoint}})
+    status = published.mifuse("status", "small").output
+    assert "publish.endpoint_url" in status
+
+
 def test_a_bucket_that_refuses_leaves_the_results_and_is_told(project: Project, bucket: Bucket) -> None:
     project.change(publish="s3://nobody-has-this/results", fuse={"kind": "equal"})
     result = project.mifuse("run", "small")

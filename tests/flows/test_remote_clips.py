@@ -10,8 +10,10 @@ import sys
 import polars as pl
 import pytest
 
+from flows.dag import facts_memory
 from flows.place import open_place
 from tasks.contracts.errors import ClipsError
+from tasks.index_clips import index_clips
 from tests.flows.conftest import Project
 from tests.flows.test_run import calls_made
 from tests.s3_server import Bucket
@@ -149,6 +151,15 @@ def test_an_object_that_changed_after_the_index_is_not_taken_for_the_old_one(fet
     place = open_place("small", fetched.folder / "pipelines.yaml", fetched.cache)
     with pytest.raises(ClipsError, match=rf'1 file \("{first}"\) changed since the clips were indexed'):
         _ = place.clips_folder
+
+
+def test_an_index_has_no_clip_that_is_not_fetched(remote: Project) -> None:
+    """Another run may forget a copy between the fetch and the index; a word that is no SHA-256 must not get in."""
+    place = open_place("small", remote.folder / "pipelines.yaml", remote.cache)
+    out = remote.folder / "clips.parquet"
+    with pytest.raises(ClipsError, match="24 files are not fetched any more; the same command fetches them"):
+        index_clips.fn(place.settings.clips, place.cache, facts_memory(place.cache), out)
+    assert not out.exists()
 
 
 def test_source_clips_and_gold_labels_may_lie_in_a_bucket(project: Project, bucket: Bucket) -> None:

@@ -21,6 +21,8 @@ from tests.flows.conftest import Project
             {"cron": "0 3 * *"},
             r'"0 3 \* \*" is no cron line: expected minute, hour, day, month and weekday; "0 3 \* \* \*"',
         ),
+        ({"cron": "0 3 * * 5L"}, "Prefect knows L for the last day of a month alone"),
+        ({"cron": "0 3 LW * *"}, "Prefect knows L for the last day of a month alone"),
         ({"cron": "61 3 * * *"}, r'"61 3 \* \* \*" is no cron line: bad minute'),
         (
             {"cron": "0 3 * * *", "timezone": "Europe/Berln"},

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.flows.conftest import Project
@@ -66,8 +67,11 @@ def _states(project: Project) -> list[tuple[str]]:
 
 def test_what_it_started_ends_with_it_even_when_it_is_killed(project: Project) -> None:
     project.change(schedule={"cron": "0 3 1 1 *"})
-    with served(project, free_port()) as process:
+    port = free_port()
+    with served(project, port) as process:
         wait_for(lambda: "Ctrl-C ends it." in told(project) or process.poll() is not None)
+        api = httpx.get(f"http://127.0.0.1:{port}/ui-settings").json()["api_url"]
+        assert api == f"http://127.0.0.1:{port}/api"  # else the UI looks for a server on the usual port
         process.kill()
         wait_for(lambda: not processes_with(str(project.folder / "prefect").encode()))
 

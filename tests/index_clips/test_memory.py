@@ -6,7 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 
+from tasks.storage.clip_source import hash_source, list_source
+from tasks.storage.clips import ClipsSettings
+from tasks.storage.listed_once import listed_once
 from tests.index_clips.conftest import NOISE_1_S, Corpus
 
 
@@ -74,3 +78,18 @@ def test_the_same_audio_under_two_names_is_two_rows_and_measured_once(corpus: Co
     rows = corpus.index()
     assert rows["good"] | {"clip_id": "copy", "path": "copy.wav"} == rows["copy"]
     assert pl.read_parquet(corpus.facts).height == 1
+
+
+@pytest.mark.parametrize("what", ["renamed", "written again"])
+def test_what_became_of_a_recording_after_it_was_listed_is_not_kept_as_what_it_holds(what: str, corpus: Corpus) -> None:
+    """Else it would be bad audio for ever, under whatever name it comes back."""
+    path, clips = corpus.add("new.wav", NOISE_1_S[::-1]), ClipsSettings(folder=corpus.folder)
+    content = path.read_bytes()
+    with listed_once():
+        hash_source(clips, list_source(clips, corpus.root / "cache"), corpus.root / "cache")
+        path.rename(corpus.folder / "x.wav") if what == "renamed" else path.write_text("no audio")
+        assert corpus.index()["new"]["reason"] == "moved or changed since it was listed"
+        assert corpus.stats["unfinished"] == "1 clip moved or changed while the index was made"
+    (corpus.folder / "back.wav").write_bytes(content)
+    assert corpus.index()["back"]["status"] == "ok"
+    assert "unfinished" not in corpus.stats

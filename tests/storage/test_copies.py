@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from tasks.contracts.errors import ClipsError
 from tasks.storage.copies import Copies
+from tasks.storage.file_systems import FileSystem
 from tasks.storage.files import sha256_of_file
+from tasks.storage.listed_once import listed_once
 from tests.s3_server import Bucket
 
 
@@ -50,6 +52,26 @@ def test_what_is_not_fetched_has_a_word_that_changes_with_it(copies: Copies, buc
     after = copies.contents(list(copies.listed().values()))
     assert [old == new for old, new in zip(before, after, strict=True)] == [True, False, True]
     assert all(word.startswith("not fetched: ") for word in after)
+
+
+def test_what_another_run_fetched_after_our_listing_is_not_forgotten(copies: Copies, bucket: Bucket) -> None:
+    with listed_once():
+        fetch(copies)
+        bucket.put("calls/new.wav", b"new")
+        bucket.remove("calls/0.wav")
+        other = Copies(copies.url, {}, copies.folder.parents[1])
+        files = list(FileSystem(copies.url, {}).list().values())
+        other.fetch(files)
+        copies.forget()
+    assert not [word for word in other.contents(files) if word.startswith("not fetched")]
+    assert (copies.folder / "new.wav").read_bytes() == b"new"
+
+
+def test_what_is_gone_is_forgotten(copies: Copies, bucket: Bucket) -> None:
+    fetch(copies)
+    bucket.remove("calls/0.wav")
+    copies.forget()
+    assert sorted(file.name for file in copies.folder.iterdir()) == ["1.wav", "2.wav"]
 
 
 def test_copies_that_were_removed_are_known_and_can_be_restored(copies: Copies) -> None:
@@ -163,7 +185,7 @@ def test_a_server_that_goes_down_keeps_what_was_fetched_and_the_next_run_fetches
     with pytest.raises(ClipsError, match=r"calls/.*wav: cannot be fetched: "):
         copies.fetch(listed)
     left = len(copies.unknown(listed))
-    assert 0 < left <= 45
+    assert 0 < left < 60  # of those under way at the end any number may have come
     monkeypatch.setenv("AWS_ENDPOINT_URL", dying.endpoint)
     s3fs.S3FileSystem.clear_instance_cache()
     dying.forget()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.storage.file_stats import stats_below, stats_of
+from tasks.storage.file_stats import _below, stats_below, stats_of
 
 
 @pytest.fixture
@@ -51,3 +51,14 @@ def test_named_files_come_in_their_order_and_those_that_are_not_there_have_no_si
 
 def test_an_empty_folder_has_none(tmp_path: Path) -> None:
     assert stats_below(tmp_path, {".wav"}).height == 0
+
+
+def test_a_file_that_goes_while_the_folder_is_read_is_left_out(tmp_path: Path) -> None:
+    """A recorder gives each file a name for the time of writing."""
+    for name in ("a.wav", "b.wav", "c.wav"):
+        (tmp_path / name).touch()
+    found = _below(str(tmp_path), "", {".wav"})
+    first, _, _ = next(found)
+    for other in {"a.wav", "b.wav", "c.wav"} - {first}:
+        (tmp_path / other).unlink()
+    assert list(found) == []

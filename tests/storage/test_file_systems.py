@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import urllib.request
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +35,34 @@ def test_the_version_changes_with_the_content_and_not_with_a_look(bucket: Bucket
         versions.append(system.list()["a.wav"].version)
         assert system.info("a.wav").version == versions[-1]
     assert versions[0] == versions[2] != versions[1]
+
+
+@pytest.fixture
+def web_folder(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A folder, and its URL at a web server that tells times but no checksums."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(tmp_path)))
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    yield tmp_path, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    serving.join()
+    server.server_close()
+
+
+def test_a_web_servers_file_of_the_same_size_is_another_version(web_folder: tuple[Path, str]) -> None:
+    folder, url = web_folder
+    versions = set()
+    for written_at, content in enumerate((b"abc", b"abd")):
+        (folder / "m.csv").write_bytes(content)
+        os.utime(folder / "m.csv", (written_at, written_at))
+        versions.add(FileSystem(url, {}).info("m.csv").version)
+    assert len(versions) == 2
+
+
+def test_a_file_system_that_tells_the_size_alone_is_refused(web_folder: tuple[Path, str]) -> None:
+    system = FileSystem(web_folder[1], {})
+    with pytest.raises(ClipsError, match=r"/a\.wav: this file system tells neither time nor checksum"):
+        system._file("a.wav", {"size": 3})
 
 
 def test_a_prefix_with_nothing_below_it_is_empty(bucket: Bucket) -> None:

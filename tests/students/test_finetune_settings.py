@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from tasks.students.mi_fuse import MIFuseSettings
+from tasks.students.shot import SHOTSettings
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,10 @@ from tasks.students.mi_fuse import MIFuseSettings
         ),
         ({"trainable": "some"}, "none.*all"),
         ({"trainable": {"top": 0}}, "greater than or equal to 1"),
+        (
+            {"recipe": "paper", "warm_start": True, "trainable": "all"},
+            "`warm_start`: with an encoder in training the student starts from the classifier",
+        ),
     ],
 )
 def test_a_contradiction_is_told(given: dict[str, Any], told: str) -> None:
@@ -40,3 +45,9 @@ def test_what_is_trained_and_how_fast_is_in_the_fingerprint(changed: dict[str, A
         MIFuseSettings.model_validate(given).fingerprint()
         != MIFuseSettings.model_validate(given | changed).fingerprint()
     )
+
+
+def test_a_baseline_has_no_warm_start() -> None:
+    """It adapts the source classifier by definition."""
+    with pytest.raises(ValidationError, match="warm_start"):
+        SHOTSettings.model_validate({"warm_start": True})

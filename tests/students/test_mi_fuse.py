@@ -1,6 +1,5 @@
 """The trainer's promise: reproducible bits, a start that is left alone, curves, and mistakes told in words."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -188,25 +187,3 @@ def test_the_learning_rate_warms_up_and_falls_to_0() -> None:
 
 def test_without_warm_up_the_first_step_has_the_full_rate() -> None:
     assert MIFuseSettings(recipe="paper", steps=3, warmup=0).learning_rate_factor(0) == 1
-
-
-@pytest.mark.parametrize(
-    ("given", "remedy"),
-    [
-        ({"recipe": "paper", "teacher_refresh": "never"}, r"`teacher_refresh: step`$"),
-        ({"recipe": "best"}, r"`teacher_refresh: step` and `labels: fused`$"),
-    ],
-    ids=["paper", "best"],
-)
-def test_an_average_that_nobody_asks_is_a_mistake(given: dict[str, Any], remedy: str) -> None:
-    with pytest.raises(pydantic.ValidationError) as refused:
-        MIFuseSettings.model_validate(given | {"ema": 0.99})
-    [mistake] = refused.value.errors()
-    assert "`ema` is 0.99, but with `teacher_refresh: never` no moving teacher is asked" in mistake["msg"]
-    assert re.search(remedy, mistake["msg"])
-
-
-def test_settings_that_were_written_down_whole_are_read_again() -> None:
-    """As the processes that train together do: `ema` is then given, but is what it is by default."""
-    settings = MIFuseSettings(recipe="best", trainable="all")
-    assert MIFuseSettings.model_validate_json(settings.model_dump_json()) == settings

@@ -1,5 +1,6 @@
 """Recipes: what they set, what overrides them, and what of it a student's freshness depends on."""
 
+import re
 from typing import Any
 
 import pytest
@@ -104,3 +105,25 @@ def test_it_hears_all_clips_first_for_their_statistics_or_their_labels(
     given: dict[str, Any], looks_ahead: bool
 ) -> None:
     assert MIFuseSettings.model_validate(given).looks_ahead is looks_ahead
+
+
+@pytest.mark.parametrize(
+    ("given", "remedy"),
+    [
+        ({"recipe": "paper", "teacher_refresh": "never"}, r"`teacher_refresh: step`$"),
+        ({"recipe": "best"}, r"`teacher_refresh: step` and `labels: fused`$"),
+    ],
+    ids=["paper", "best"],
+)
+def test_an_average_that_nobody_asks_is_a_mistake(given: dict[str, Any], remedy: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        MIFuseSettings.model_validate(given | {"ema": 0.99})
+    [mistake] = refused.value.errors()
+    assert "`ema` is 0.99, but with `teacher_refresh: never` no moving teacher is asked" in mistake["msg"]
+    assert re.search(remedy, mistake["msg"])
+
+
+def test_settings_that_were_written_down_whole_are_read_again() -> None:
+    """As the processes that train together do: `ema` is then given, but is what it is by default."""
+    settings = MIFuseSettings(recipe="best", trainable="all")
+    assert MIFuseSettings.model_validate_json(settings.model_dump_json()) == settings

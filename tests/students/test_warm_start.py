@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from pydantic import ValidationError
 
 from tasks.networks.config import ClassifierConfig
 from tasks.networks.folder import save_classifier
@@ -195,14 +194,3 @@ def test_a_student_that_keeps_the_last_ones_answers_does_not_stagnate(
     judged = (still, data.labels_NC, CLASSES, WARM.model_dump())
     assert "stagnation" in " ".join(symptoms_after(*judged))
     assert "stagnation" not in " ".join(symptoms_after(*judged, went_on=True))
-
-
-def test_with_an_encoder_in_training_a_warm_start_is_a_mistake() -> None:
-    with pytest.raises(ValidationError, match="`warm_start`: with an encoder in training the student starts from"):
-        MIFuseSettings.model_validate({"recipe": "paper", "warm_start": True, "trainable": "all"})
-
-
-def test_a_baseline_has_no_warm_start() -> None:
-    """It adapts the source classifier by definition."""
-    with pytest.raises(ValidationError, match="warm_start"):
-        SHOTSettings.model_validate({"warm_start": True})
