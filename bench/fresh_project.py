@@ -6,6 +6,7 @@ they would have, since a look at them is what is measured.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -116,7 +117,8 @@ def _made_up_report(pseudo_labels: Path, out: Path) -> dict[str, Any]:
 
     schema = predictions_schema(CLASSES)
     write_table(out / "predictions.parquet", pl.read_parquet(pseudo_labels).select(schema.keys()), schema)
-    (out / "metrics.json").write_text('{"summary": {}}')
+    scores = {"ua": 0.5, "wa": 0.5, "macro_f1": 0.5, "ece": 0.1, "coverage": 1.0, "n": 1}
+    (out / "metrics.json").write_text(json.dumps(dict.fromkeys(("source", "lalm", "fused", "student"), scores)))
     (out / "report.html").write_text("<p>made up</p>" * 10_000)
     return {}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.storage.file_stats import _below, stats_below, stats_of
+from tasks.storage.file_stats import _looked_at, stats_below, stats_of
 
 
 @pytest.fixture
@@ -55,10 +55,14 @@ def test_an_empty_folder_has_none(tmp_path: Path) -> None:
 
 def test_a_file_that_goes_while_the_folder_is_read_is_left_out(tmp_path: Path) -> None:
     """A recorder gives each file a name for the time of writing."""
-    for name in ("a.wav", "b.wav", "c.wav"):
+    (tmp_path / "a.wav").touch()
+    with os.scandir(tmp_path) as entries:
+        entry = next(entries)
+        (tmp_path / "a.wav").unlink()
+        assert _looked_at("a.wav", entry) == []
+
+
+def test_a_hidden_file_that_has_nothing_but_an_ending_is_no_audio(tmp_path: Path) -> None:
+    for name in (".wav", "..wav", ".a.wav"):
         (tmp_path / name).touch()
-    found = _below(str(tmp_path), "", {".wav"})
-    first, _, _ = next(found)
-    for other in {"a.wav", "b.wav", "c.wav"} - {first}:
-        (tmp_path / other).unlink()
-    assert list(found) == []
+    assert below(tmp_path) == [".a.wav"]
