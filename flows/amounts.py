@@ -134,7 +134,7 @@ class Amounts:
         """Clips without stored features."""
         teacher = self._place.settings.classifier
         config = read_config(teacher.path, teacher.labels, teacher.dropout_rate)
-        folder = store_folder(config.encoder, self._place.shared("features"), frames=config.pooling == "attentive")
+        folder = store_folder(config.encoder, self._place.shared("features"), frames=config.hears_frames)
         known = FeatureStore(folder).known() if folder.is_dir() else set()
         return sum(sha256 not in known for sha256 in self._clips["sha256"])
 

@@ -39,7 +39,7 @@ def compute_missing_features(
         features: The folder of stored features.
         work: The run's own folder, where the plan is kept in case that it is interrupted.
     """
-    frames = config.pooling == "attentive"
+    frames = config.hears_frames
     if frames and config.frames == "recompute":
         return []
     job = FeatureJob(encoder=config.encoder, store=store_folder(config.encoder, features, frames=frames), frames=frames)

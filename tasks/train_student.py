@@ -101,7 +101,7 @@ def train_student(
         )
     if not is_first:
         return {}  # the first process writes what is the same in all
-    save_classifier(out, trained.head, config, _encoder_folder(data.features, classifier, config, out))
+    save_classifier(out, trained.head, trained.head.config, _encoder_folder(data.features, classifier, config, out))
     learnt = data if trained.labels_NC is None else replace(data, labels_NC=trained.labels_NC)
     after = symptoms_before(learnt, config.classes, student.model_dump()) if own_labels else []
     after += symptoms_after(trained, learnt.labels_NC, config.classes, student.model_dump(), went_on=bool(begin.given))

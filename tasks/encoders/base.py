@@ -21,10 +21,13 @@ class Frames:
     Attributes:
         values_BLTD: Zeros after each row's last frame.
         n_frames_B: How many frames of each row count, int64, at least 1.
+        beside: What further representations make of the same clips, such as their transcripts; there, 0 frames mean
+            that a clip has none.
     """
 
     values_BLTD: torch.Tensor
     n_frames_B: torch.Tensor
+    beside: tuple[Frames, ...] = ()
 
     @staticmethod
     def of_means(means_BLD: torch.Tensor) -> Frames:
@@ -39,7 +42,8 @@ class Frames:
 
     def to(self, device: torch.device | str) -> Frames:
         """The same on another device."""
-        return Frames(self.values_BLTD.to(device), self.n_frames_B.to(device))
+        beside = tuple(other.to(device) for other in self.beside)
+        return Frames(self.values_BLTD.to(device), self.n_frames_B.to(device), beside)
 
     def __len__(self) -> int:
         return len(self.values_BLTD)

@@ -9,11 +9,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class AudioFile:
-    """A recording by its content; the path only says where that content is now."""
+    """A recording by its content; the path only says where that content is now, the transcript what is said in it."""
 
     sha256: str
     path: Path
     duration_s: float
+    transcript: str | None = None
 
 
 def plan_batches(files: Sequence[AudioFile], known: Collection[str], batch_seconds: float) -> list[list[AudioFile]]:

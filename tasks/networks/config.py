@@ -43,6 +43,11 @@ class ClassifierConfig(Settings):
         return self
 
     @property
+    def hears_frames(self) -> bool:
+        """Whether the head wants all frames of a clip, not their mean."""
+        return self.pooling == "attentive"
+
+    @property
     def n_outputs(self) -> int:
         """Of the head, before outputs of one class are added up."""
         return len(self.classes) if self.groups is None else len(self.groups)

@@ -78,7 +78,7 @@ def _cases(
     found = []
     for clip in clips:
         wave = wave_of(clip)[:WINDOW]
-        heard = encoder.hear([wave], frames=head.attention is not None)
+        heard = encoder.hear([wave], frames=head.pooling is not None)
         found.append((str(clip.path), wave, heard, head(heard).softmax(dim=-1)))
     return found
 
@@ -102,7 +102,7 @@ class _OfFrames(_OfMeans):
 
 
 def _head_inputs(head: Head, heard: Frames) -> Inputs:
-    if head.attention is None:
+    if head.pooling is None:
         return {"features": heard.means_BLD().numpy()}
     return {"features": heard.values_BLTD.numpy(), "n_frames": heard.n_frames_B.numpy()}
 
@@ -112,7 +112,7 @@ def _write_head(head: Head, config: ClassifierConfig, path: Path, heard: Sequenc
     given = {
         name: torch.from_numpy(array).repeat_interleave(2, 0) for name, array in _head_inputs(head, heard[0]).items()
     }
-    if head.attention is None:
+    if head.pooling is None:
         return _write(_OfMeans(head), config, path, given, {"features": {0: clips}})
     shapes = {"features": {0: clips, 2: torch.export.Dim("frames", min=2)}, "n_frames": {0: clips}}
     return _write(_OfFrames(head), config, path, given, shapes)

@@ -34,20 +34,21 @@ class Head(nn.Module):
     mean_LD: torch.Tensor
     std_LD: torch.Tensor
     layer_scores: nn.Parameter | None
-    attention: AttentiveStatistics | None
+    pooling: AttentiveStatistics | None
 
     def __init__(self, config: ClassifierConfig) -> None:
         super().__init__()
+        self.config = config
         shape = (config.n_layers, config.dim)
         self.dropout = config.dropout
         self.register_buffer("mean_LD", torch.zeros(shape))
         self.register_buffer("std_LD", torch.ones(shape))
         scores_L = nn.Parameter(torch.zeros(config.n_layers)) if config.layers == "weighted" else None
         self.register_parameter("layer_scores", scores_L)
-        attentive = config.pooling == "attentive"
-        self.to_hidden = nn.Linear(config.dim * (2 if attentive else 1), config.hidden)
+        pooling = _pooling_of(config)
+        self.to_hidden = nn.Linear(config.dim if pooling is None else pooling.size, config.hidden)
         self.to_logits = nn.Linear(config.hidden, config.n_outputs)
-        self.attention = AttentiveStatistics(config.dim) if attentive else None
+        self.pooling = pooling
         self._relu = config.activation == "relu"
         self._outputs_of_class = config.outputs_of_class()
 
@@ -71,7 +72,7 @@ class Head(nn.Module):
 
     def hidden(self, heard: Frames, masks: Masks | None = None) -> torch.Tensor:
         """What the last linear layer hears, before its dropout: (N, H) without dropout, (N, K, H) with masks."""
-        pooled = self._pool(heard)
+        pooled = self.pooled(heard)
         if masks is not None:
             pooled = pooled[:, None] * masks.pooled_NKD
         hidden = self.to_hidden(pooled)
@@ -82,10 +83,11 @@ class Head(nn.Module):
         logits: torch.Tensor = self.to_logits(hidden if masks is None else hidden * masks.hidden_NKH)
         return logits if self._outputs_of_class is None else _by_class(logits, self._outputs_of_class)
 
-    def _pool(self, heard: Frames) -> torch.Tensor:
-        if self.attention is None:
+    def pooled(self, heard: Frames) -> torch.Tensor:
+        """One vector a clip, before its dropout: (N, D)."""
+        if self.pooling is None:
             return self._sum_of_layers(heard.means_BLD()[:, :, None])[:, 0]
-        return self.attention(self._sum_of_layers(heard.values_BLTD), heard.n_frames_B)
+        return self.pooling(self._sum_of_layers(heard.values_BLTD), heard)
 
     def _sum_of_layers(self, values_BLTD: torch.Tensor) -> torch.Tensor:
         """Standardised, shape (B, T, D)."""
@@ -110,6 +112,11 @@ class Head(nn.Module):
         sizes = (self.to_hidden.in_features, self.to_logits.in_features)
         # Both in one go: with few passes the calls cost more than the numbers.
         return Masks(*masks_of(keys_NK, sum(sizes), self.dropout, layer=0).split(sizes, dim=-1))
+
+
+def _pooling_of(config: ClassifierConfig) -> AttentiveStatistics | None:
+    """None: the mean over time."""
+    return AttentiveStatistics(config.dim) if config.pooling == "attentive" else None
 
 
 def _by_class(logits: torch.Tensor, outputs_of_class: list[list[int]]) -> torch.Tensor:

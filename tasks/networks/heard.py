@@ -25,7 +25,7 @@ def features_for(
     Raises:
         CheckpointError: The encoder has another number of layers or features than the head expects.
     """
-    pooled: dict[str, Any] = {"frames": config.frames} if config.pooling == "attentive" else {}
+    pooled: dict[str, Any] = {"frames": config.frames} if config.hears_frames else {}
     found = features_of(files, config.encoder, features_folder, batch_seconds=batch_seconds, device=device, **pooled)
     check_fits(config, found)
     return found
@@ -42,4 +42,4 @@ def check_fits(config: ClassifierConfig, found: Features | Encoder) -> None:
 
 def clips_at_once(config: ClassifierConfig) -> int:
     """How many clips' features may be in memory together: time means are small, a clip's frames are not."""
-    return 256 if config.pooling == "mean" else 16
+    return 16 if config.hears_frames else 256

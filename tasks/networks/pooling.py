@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 from torch import nn
 
+from tasks.encoders.base import Frames
+
 _ATTENTION_SIZE = 64
 _LEAST_VARIANCE = 1e-5  # one frame, or frames all alike: the square root's slope at 0 is infinite
+
+
+class Pooling(Protocol):
+    """How a clip's frames become one vector, where that is not their mean."""
+
+    size: int  # of the vector
+
+    def __call__(self, frames_BTD: torch.Tensor, heard: Frames) -> torch.Tensor:
+        """Shape (B, size).
+
+        Args:
+            frames_BTD: The weighted sum of layers, standardised.
+            heard: What it is of: how many frames count, and what lies beside.
+        """
+        ...
 
 
 class AttentiveStatistics(nn.Module):
@@ -23,12 +42,13 @@ class AttentiveStatistics(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
+        self.size = 2 * dim
         self.to_tanh = nn.Linear(dim, _ATTENTION_SIZE)
         self.to_score = nn.Linear(_ATTENTION_SIZE, 1, bias=False)  # softmax takes a constant away
 
-    def forward(self, frames_BTD: torch.Tensor, n_frames_B: torch.Tensor) -> torch.Tensor:
+    def forward(self, frames_BTD: torch.Tensor, heard: Frames) -> torch.Tensor:
         """Shape (B, 2 D). Frames after a clip's last one have no weight."""
-        counts_BT = torch.arange(frames_BTD.shape[1], device=frames_BTD.device) < n_frames_B[:, None]
+        counts_BT = torch.arange(frames_BTD.shape[1], device=frames_BTD.device) < heard.n_frames_B[:, None]
         scores_BT = self.to_score(self.to_tanh(frames_BTD).tanh())[..., 0]
         weights_BT = scores_BT.masked_fill(~counts_BT, -torch.inf).softmax(dim=-1)
         mean_BD = torch.einsum("bt,btd->bd", weights_BT, frames_BTD)

@@ -55,7 +55,7 @@ class Predictor:
         check_encoder(read_config(student), student)
         self._head, self.config = load_classifier(student)
         self._draws, self._seed, self._device = draws, seed, device
-        self._frames = self.config.pooling == "attentive"
+        self._frames = self.config.hears_frames
         is_kept = features is not None and not (self._frames and self.config.frames == "recompute")
         self._store = (
             feature_store(self.config.encoder, features, frames=self._frames) if features and is_kept else None

@@ -74,7 +74,7 @@ class DINEObjective:
         def mix(rows: torch.Tensor) -> torch.Tensor:
             return share * rows + (1 - share) * rows[order_B]
 
-        if self._head.attention is None:
+        if self._head.pooling is None:
             logits_BC = self._head(Frames.of_means(mix(at.heard.means_BLD())))
         else:
             logits_BC = self._head.logits(mix(at.hidden_BH))

@@ -53,7 +53,7 @@ def clips_in_training(
         built,
         files,
         student.trainable,
-        frames=config.pooling == "attentive",
+        frames=config.hears_frames,
         float16=encoder.precision == "float16",
         teacher_drops=classifier.makes_encoder_passes,
         processes=processes,

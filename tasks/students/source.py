@@ -20,7 +20,7 @@ from tasks.students.source_loop import Course, Loop
 from tasks.students.source_network import Hearing, Network, Stored, Weights, new_head
 from tasks.students.source_settings import SourceTraining
 
-CODE_VERSION = 1  # raised when the same settings train another classifier: earlier checkpoints are then left alone
+CODE_VERSION = 2  # raised when the same settings train another classifier: earlier checkpoints are then left alone
 
 
 class Work(Protocol):

@@ -149,8 +149,8 @@ def _draw(job: DrawJob, classifier: _Classifier, batches: list[list[AudioFile]],
     def live(files: list[AudioFile]) -> Live:
         return Live(clip_keys([file.sha256 for file in files]), draws, seed)
 
-    attentive = classifier.config.pooling == "attentive"
-    for files, heard in hear_batches(classifier.encoder, batches, frames=attentive, live=live):
+    frames = classifier.config.hears_frames
+    for files, heard in hear_batches(classifier.encoder, batches, frames=frames, live=live):
         batch = [file.sha256 for file in files]
         with torch.inference_mode():
             parts.append(dropout_passes(classifier.head, heard, batch, draws, seed).cpu().numpy())

@@ -42,8 +42,8 @@ def logits_by_hand(head: Head, clip_LTD: NDArray[np.float64]) -> NDArray[np.floa
     for t in range(clip_LTD.shape[1]):
         layers = [share_L[i] * (clip_LTD[i, t] - of["mean_LD"][i]) / of["std_LD"][i] for i in range(3)]
         frames.append(sum(layers))
-        tanh = np.tanh(of["attention.to_tanh.weight"] @ frames[t] + of["attention.to_tanh.bias"])
-        scores.append((of["attention.to_score.weight"] @ tanh)[0])
+        tanh = np.tanh(of["pooling.to_tanh.weight"] @ frames[t] + of["pooling.to_tanh.bias"])
+        scores.append((of["pooling.to_score.weight"] @ tanh)[0])
     weights = np.exp(scores) / np.exp(scores).sum()
     mean = sum(weight * frame for weight, frame in zip(weights, frames, strict=True))
     variance = sum(weight * (frame - mean) ** 2 for weight, frame in zip(weights, frames, strict=True))
@@ -89,9 +89,9 @@ def test_masks_sit_on_the_pooled_vector_of_mean_and_spread(attentive: Head) -> N
 
 
 def test_pooling_is_done_once_for_all_passes(attentive: Head) -> None:
-    assert attentive.attention is not None
+    assert attentive.pooling is not None
     rows: list[int] = []
-    attentive.attention.register_forward_pre_hook(lambda _, args: rows.append(len(args[0])))
+    attentive.pooling.register_forward_pre_hook(lambda _, args: rows.append(len(args[0])))
     attentive(frames_of(clips(N_FRAMES)), attentive.draw_masks(4, 6, torch.Generator()))
     assert rows == [4]
 
@@ -125,6 +125,6 @@ def test_it_learns_to_find_the_frame_that_tells(
         optimiser.zero_grad()
         torch.nn.functional.cross_entropy(head(heard), labels_N).backward()
         optimiser.step()
-    assert head.attention is not None
-    scores_NT = head.attention.to_score(head.attention.to_tanh(values[:, 0]).tanh())[..., 0]
+    assert head.pooling is not None
+    scores_NT = head.pooling.to_score(head.pooling.to_tanh(values[:, 0]).tanh())[..., 0]
     assert (scores_NT.argmax(dim=-1) == at_N).float().mean() > 0.9
