@@ -99,6 +99,7 @@ def _made_up_draws(clips_table: Path, node: str, draws: int, out: Path) -> dict[
         "status": ["answered"] * table.height,
         "heard": ["audio"] * table.height,
         "model_version": ["m"] * table.height,
+        "unmapped": [0.0] * table.height,
     }
     table = table.with_columns(**{name: pl.Series(values) for name, values in columns.items()})
     table = table.with_columns(**{name: pl.lit(None) for name in schema if name not in table.columns})

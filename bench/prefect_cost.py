@@ -4,8 +4,8 @@ python -m bench.prefect_cost [--repeats 5]
 
 The real command, in a process of its own, over 24 synthetic clips with everything stale; with a Prefect home that is
 new (its database is made) and with the same one again. What is not a stage's counts as Prefect's, though mifuse's own
-looks at the files and its imports are in it; what the imports besides Prefect take stands in a column of its own, and is
-not taken off. Up to five seconds are the end of Prefect's temporary server.
+looks at the files and its imports are in it; what the imports besides Prefect take stands in a column of its own, and
+is not taken off. Up to five seconds are the end of Prefect's temporary server.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -17,14 +18,18 @@ from flows.freshness import Verdict
 from flows.last_student import expected_steps
 from flows.place import Place
 from flows.statistics_node import statistics_file
+from flows.zero_shot_amount import unheard_by
 from tasks.contracts.errors import MifuseError
+from tasks.encoders import audio_parts, reads_text
+from tasks.encoders.clip_files import files_in
 from tasks.encoders.storing import store_folder
-from tasks.networks.config import read_config
+from tasks.encoders.text import row_keys
 from tasks.storage.audio_facts import read_facts
 from tasks.storage.clip_source import not_fetched
 from tasks.storage.features import FeatureStore
 from tasks.storage.mc_draws import DrawStore
 from tasks.storage.stage_records import Record
+from tasks.teachers.mc_dropout import own_config
 from tasks.teachers.shards import draw_job
 
 
@@ -77,6 +82,11 @@ class Amounts:
                     return Amount(f"statistics of {self._clips.height:,} clips", self._clips.height, "clips")
                 case "mc_dropout":
                     return self._draws()
+                case "choose_repeats":
+                    pairs = len(self._place.settings.zero_shot[verdict.node.name.partition(".")[2]].grid) ** 2
+                    return Amount(f"{pairs} pairs of repeats to try on held-out source clips")
+                case "zero_shot":
+                    return self._prompts(verdict.node.name.partition(".")[2])
                 case "query_lalm":
                     return self._calls(verdict.node.name.partition(".")[2])
                 case "publish_results":
@@ -112,10 +122,11 @@ class Amounts:
             return Amount(
                 f"up to {wanted:,} draws to compute: all, if the target's statistics change", None, "computed"
             )
-        config = read_config(teacher.path, teacher.labels, teacher.dropout_rate)
+        config = own_config(teacher)
         kept = draw_job(teacher, config, statistics, self._place.shared("mc_draws")).kept
-        sha256s = self._clips["sha256"].to_list()
-        new = _missing(DrawStore(kept), sha256s, teacher.draws) if kept.is_dir() else wanted
+        files = files_in(self._clips, Path(), self._clips)
+        keys = row_keys(files, reads_text=reads_text(config.encoder))
+        new = _missing(DrawStore(kept), keys, teacher.draws) if kept.is_dir() else wanted
         unheard = 0 if teacher.makes_encoder_passes else self._unheard()
         heard = f", {unheard:,} clip{'s' * (unheard != 1)} for the encoder to hear" if unheard else ""
         return Amount(f"{new:,} of {wanted:,} draws to compute{heard}", new, "computed")
@@ -131,12 +142,19 @@ class Amounts:
         return self._place.store.folder(verdict.node, verdict.kept.fingerprint) / file, True
 
     def _unheard(self) -> int:
-        """Clips without stored features."""
-        teacher = self._place.settings.classifier
-        config = read_config(teacher.path, teacher.labels, teacher.dropout_rate)
-        folder = store_folder(config.encoder, self._place.shared("features"), frames=config.hears_frames)
-        known = FeatureStore(folder).known() if folder.is_dir() else set()
-        return sum(sha256 not in known for sha256 in self._clips["sha256"])
+        """Clips without stored features, or without those of one of several parts."""
+        config, features = own_config(self._place.settings.classifier), self._place.shared("features")
+        parts = enumerate(audio_parts(config.encoder))
+        folders = [store_folder(part, features, frames=config.hears_frames and n == 0) for n, part in parts]
+        known = [FeatureStore(folder).known() if folder.is_dir() else set() for folder in folders]
+        return sum(any(sha256 not in there for there in known) for sha256 in self._clips["sha256"])
+
+    def _prompts(self, name: str) -> Amount:
+        draws = f"{self._clips.height * self._place.settings.zero_shot[name].draws:,} draws"
+        unheard = unheard_by(self._place, name, self._clips["sha256"].to_list())
+        if unheard is None:
+            return Amount(f"{draws}; what the encoder is to hear is known once the repeats are chosen", None, "heard")
+        return Amount(f"{draws}, {counted(unheard, 'clip')} for the encoder to hear", unheard, "heard")
 
     def _calls(self, name: str) -> Amount:
         part = self._parts.get(name)

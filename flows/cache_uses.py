@@ -10,10 +10,14 @@ import yaml
 
 from flows.place import Place
 from flows.settings import read_pipelines
+from flows.zero_shot_amount import audio_repeats
 from tasks.contracts.errors import MifuseError, SettingsError
+from tasks.encoders import RepresentationSettings, parts_of
 from tasks.encoders.storing import store_folder
 from tasks.networks.config import CONFIG_FILE, read_config
 from tasks.storage.unused import pipeline_folders
+from tasks.students.cohort import CohortSettings
+from tasks.teachers.mc_dropout import own_config
 from tasks.teachers.shards import draw_job
 
 
@@ -91,15 +95,18 @@ def shared_use(user: CacheUser) -> SharedUse:
 
 def _features(place: Place) -> frozenset[str]:
     teacher, source, student = place.settings.classifier, place.settings.source, place.shown("student")
-    encoders = [read_config(teacher.path, teacher.labels, teacher.dropout_rate).encoder]
+    encoders: list[RepresentationSettings] = [own_config(teacher).encoder]
     encoders += [source.encoder] if source else []
+    for name, asked in place.settings.zero_shot.items():
+        encoders += [asked.encoder(audio) for audio in audio_repeats(place, name)]
     encoders += [read_config(student).encoder] if (student / CONFIG_FILE).is_file() else []
-    return frozenset(store_folder(each, Path()).name for each in {*encoders})
+    encoders += place.settings.student.representations if isinstance(place.settings.student, CohortSettings) else []
+    return frozenset(store_folder(part, Path()).name for each in {*encoders} for part in parts_of(each))
 
 
 def _draws(place: Place) -> frozenset[str]:
     teacher, statistics = place.settings.classifier, place.statistics()
     if statistics is not None and not statistics.is_file():
         return frozenset()  # nothing has been drawn with them yet
-    config = read_config(teacher.path, teacher.labels, teacher.dropout_rate)
+    config = own_config(teacher)
     return frozenset([draw_job(teacher, config, statistics, Path()).kept.name])

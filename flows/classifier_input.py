@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from flows.settings import PipelineSettings
 from tasks.contracts.errors import CheckpointError
+from tasks.encoders import reads_text
 from tasks.networks.checkpoint import is_checkpoint
-from tasks.networks.config import WEIGHTS_FILE, check_classes, check_encoder, read_config, read_content
+from tasks.networks.config import WEIGHTS_FILE, check_classes, check_encoder, read_content
 from tasks.storage.files import sha256_of_file, sha256_of_json
+from tasks.students.cohort import CohortSettings
+from tasks.students.label_signal import LabelSignalSettings
 from tasks.students.mi_fuse import MIFuseSettings
-from tasks.teachers.mc_dropout import check_dropout
+from tasks.teachers.mc_dropout import check_dropout, mapped_config, own_config
 
 
 def classifier_input(pipeline: PipelineSettings) -> dict[str, str]:
-    """The classifier as its teacher uses it: weights, classes after `labels`, dropout, encoder.
+    """The classifier as its teacher uses it: weights, what its labels mean, dropout, encoder.
 
     Raises:
         CheckpointError: No classifier there, other classes than the pipeline's, another encoder than its own,
             `dropout: all` for an encoder without, or statistics of the target for one that does not standardise.
     """
     teacher, folder = pipeline.classifier, pipeline.classifier.path
-    config = read_config(folder, teacher.labels, teacher.dropout_rate)
-    check_classes(config, pipeline.classes, folder)
+    config = mapped_config(teacher)
+    check_classes(config, pipeline.classes, folder, teacher.lacks)
     check_encoder(config, folder)
     check_dropout(teacher, config)
     is_theirs = is_checkpoint(read_content(folder))
@@ -29,8 +32,16 @@ def classifier_input(pipeline: PipelineSettings) -> dict[str, str]:
     # Of a transformers checkpoint the encoder's identity covers the whole folder.
     weights = None if is_theirs else sha256_of_file(folder / WEIGHTS_FILE)
     # Not where the encoder lies and whether its frames are stored; `encoder_identity` says what it is.
-    described = config.model_dump(mode="json", exclude={"encoder", "frames"})
-    return {"classifier": sha256_of_json([weights, described])}
+    return {"classifier": sha256_of_json([weights, config.described()])}
+
+
+def text_columns(pipeline: PipelineSettings) -> list[str]:
+    """What of `clips.parquet` the classifier reads beside the audio: the transcript, or nothing."""
+    try:
+        encoder = own_config(pipeline.classifier).encoder
+    except CheckpointError:  # not trained yet, or damaged, which whoever needs it is told by `classifier_input`
+        return []
+    return ["transcript"] if reads_text(encoder) else []
 
 
 def _check_unstandardised(pipeline: PipelineSettings) -> None:
@@ -38,7 +49,8 @@ def _check_unstandardised(pipeline: PipelineSettings) -> None:
     student, asked = pipeline.student, {}
     if pipeline.classifier.standardise == "target":
         asked[f"teachers.{pipeline.classifier_name}"] = "source"
-    if isinstance(student, MIFuseSettings) and student.standardise == "target":  # `recipe: best` says so
+    # `recipe: best` says so, and the trainers that learn its labels.
+    if isinstance(student, CohortSettings | LabelSignalSettings | MIFuseSettings) and student.standardise == "target":
         asked["student"] = "teacher"
     if asked:
         found = " and ".join(f"{section}.standardise" for section in asked)

@@ -8,6 +8,7 @@ from typing import Any
 from prefect import flow
 
 from flows.place import Place, open_place
+from flows.zero_shot_node import chosen_by_source, repeats_file
 from tasks import evaluate_student as stage
 from tasks.storage.clip_source import here
 
@@ -32,6 +33,7 @@ def evaluate_student(pipeline: str, pipelines: str, cache: str) -> dict[str, Any
             settings=settings.fingerprint(),
             costs=_costs(place),
             standardise=settings.classifier.standardise,
+            repeats={name: place.shown(repeats_file(name)) for name in chosen_by_source(settings)},
         )
         return stage.evaluate_student(
             pipeline, settings.classes, list(settings.teachers), settings.classifier_name, of, out

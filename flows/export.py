@@ -102,11 +102,12 @@ def _some_clips(place: Place) -> list[AudioFile]:
 
 
 def _folder_name(config: ClassifierConfig) -> str | None:
-    from tasks.encoders.huggingface import HuggingFaceSettings
+    from tasks.encoders.joined import JoinedSettings
+    from tasks.networks.folder_parts import folder_of
 
     encoder = config.encoder
-    is_local = isinstance(encoder, HuggingFaceSettings) and Path(encoder.model).is_absolute()
-    return Path(encoder.model).name if is_local else None  # type: ignore[union-attr]
+    folder = None if isinstance(encoder, JoinedSettings) else folder_of(encoder)
+    return folder.name if folder else None
 
 
 def _teachers(place: Place, metadata: dict[str, str]) -> Sequence[CardTeacher]:

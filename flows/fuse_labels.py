@@ -12,9 +12,9 @@ from flows.place import Place, open_place
 from flows.shards import compute_missing_features
 from tasks import fuse_labels as stage
 from tasks.mc_dropout import files_of
-from tasks.networks.config import read_config
 from tasks.storage.clips import read_usable_clips
 from tasks.storage.draws import model_versions
+from tasks.teachers.mc_dropout import own_config
 
 
 @flow(name="fuse_labels", flow_run_name="fuse_labels-{pipeline}")
@@ -37,6 +37,7 @@ def fuse_labels(pipeline: str, pipelines: str, cache: str) -> dict[str, Any]:
             metadata=_metadata(place),
             out=out / "pseudo_labels.parquet",
             encoder=encoder,
+            lacks=settings.lacks,
         )
 
     return place.perform("fuse_labels", work)
@@ -45,7 +46,7 @@ def fuse_labels(pipeline: str, pipelines: str, cache: str) -> dict[str, Any]:
 def _encoder(place: Place, work: Path) -> stage.ClipsEncoder:
     """The classifier's encoder, once it has heard every clip."""
     classifier, folder = place.settings.classifier, place.clips_folder
-    config = read_config(classifier.path, classifier.labels, classifier.dropout_rate)
+    config = own_config(classifier)
     files = files_of(read_usable_clips(place.shown("clips.parquet")), folder)
     means = config.model_copy(update={"pooling": "mean"})
     compute_missing_features(classifier, means, files, place.shared("features"), work)

@@ -11,9 +11,8 @@ from flows.dag import draws_file, teacher_node
 from flows.place import Place, open_place
 from flows.shards import compute_missing_draws, compute_missing_features
 from tasks import mc_dropout as stage
-from tasks.networks.config import read_config
 from tasks.storage.clips import read_usable_clips
-from tasks.teachers.mc_dropout import check_dropout
+from tasks.teachers.mc_dropout import check_dropout, own_config
 from tasks.teachers.shards import draw_job
 
 
@@ -43,7 +42,7 @@ def mc_dropout(pipeline: str, pipelines: str, cache: str, teacher: str = "classi
 def _encoder_passes(place: Place, work: Path) -> int:
     """What many workers can share: all draws, or the features that the head's draws are made of. How many draws."""
     teacher = place.settings.classifier
-    config = read_config(teacher.path, teacher.labels, teacher.dropout_rate)
+    config = own_config(teacher)
     check_dropout(teacher, config)
     files = stage.files_of(read_usable_clips(place.shown("clips.parquet")), place.clips_folder)
     if not teacher.makes_encoder_passes:

@@ -12,6 +12,7 @@ from tasks.storage.clips import ClipsSettings
 from tasks.storage.file_systems import missing_package
 from tasks.students import StudentSettings
 from tasks.students.finetune_settings import FineTuneSettings
+from tasks.teachers.zero_shot import missing_model
 
 
 def not_there(settings: PipelineSettings) -> list[str]:
@@ -23,6 +24,9 @@ def not_there(settings: PipelineSettings) -> list[str]:
     if not classifier.is_dir():
         how = "`mifuse train-source` makes it" if settings.source else "give its folder, or `source` to train one"
         missing.append(f"teachers.{settings.classifier_name}.path: {_no('folder', classifier)}; {how}")
+    for name, teacher in settings.zero_shot.items():
+        if (model := missing_model(teacher)) is not None:
+            missing.append(f"teachers.{name}.model: {_no('folder', model)}; put a CLAP there, or name one on the hub")
     gold = settings.evaluate.gold
     if isinstance(gold, Path) and not gold.is_file():
         missing.append(f"evaluate.gold: {_no('file', gold)}")

@@ -69,7 +69,8 @@ def _keys_in_file(loc: tuple[int | str, ...], given: Any) -> list[str]:
         if is_kind or " " in str(part):  # our other tags have a space, which no setting has
             continue
         keys.append(str(part))
-        given = given.get(part) if isinstance(given, dict) else None
+        is_place = isinstance(given, list) and isinstance(part, int) and part < len(given)
+        given = given[part] if is_place else given.get(part) if isinstance(given, dict) else None
     return keys
 
 

@@ -13,6 +13,7 @@ from prefect.states import Completed, Failed
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from flows.artifacts import run_artifacts
+from flows.choose_repeats import choose_repeats
 from flows.cost import estimate_run
 from flows.estimate import check_ceiling, check_priced
 from flows.evaluate_student import evaluate_student
@@ -27,6 +28,7 @@ from flows.shared_quota import check_shared
 from flows.steps import Steps, tell_done, tell_kept
 from flows.target_statistics import target_statistics
 from flows.train_student import train_student
+from flows.zero_shot import zero_shot
 from tasks.contracts.errors import MifuseError, ProviderError, QuotaError
 from tasks.contracts.stages import Node
 from tasks.storage.listed_once import listed_once
@@ -34,7 +36,9 @@ from tasks.storage.listed_once import listed_once
 FLOWS: dict[str, Callable[..., dict[str, Any]]] = {
     "index_clips": index_clips,
     "target_statistics": target_statistics,
+    "choose_repeats": choose_repeats,
     "mc_dropout": mc_dropout,
+    "zero_shot": zero_shot,
     "query_lalm": query_lalm,
     "fuse_labels": fuse_labels,
     "train_student": train_student,
@@ -118,7 +122,7 @@ def run_pipeline(
             check_priced(estimate, max_cost_usd)
             check_ceiling(estimate, max_cost_usd)
             for teacher in estimate.asks:
-                place.settings.paid[teacher].check_ready(place.settings.classes)
+                place.settings.paid[teacher].check_asked(place.settings.classes)
             check_shared(place.settings, estimate.asks)
         with place.alone(), progress_artifacts(pipeline):
             ran = _run_stale(place, steps, _Asking(max_cost_usd, retry, reparse, retries, retry_delay_s))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +17,7 @@ from flows.predict_out import Told, check_ending, writer_for
 from tasks.contracts.errors import ClipsError
 from tasks.contracts.progress import AudioBar, audio_progress_bar
 from tasks.contracts.tables import p_columns, predictions_schema
+from tasks.encoders import reads_text
 from tasks.encoders.batches import AudioFile
 from tasks.storage.audio import AUDIO_SUFFIXES, measure_audio
 from tasks.storage.clips import ClipsSettings
@@ -72,6 +74,8 @@ def predict_audio(student: Path, audio: Sequence[Path], cache: Path, options: Pr
     check_ending(options.out)
     features = cache / "features" if options.keep and cache.is_dir() else None
     predictor = Predictor(student, features, draws=options.draws, seed=options.seed, device=options.device)
+    if reads_text(predictor.config.encoder):
+        print("  this student reads transcripts, too; here it is given audio alone", file=sys.stderr)
     named = _files_at(audio)
     schema = predictions_schema(predictor.config.classes)
     schema |= {"mi": pl.Float64(), "entropy": pl.Float64()} if options.draws else {}

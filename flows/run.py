@@ -52,7 +52,7 @@ def run_stale(pipeline: str, pipelines: Path, cache: Path, options: RunOptions) 
         place.check_ready([verdict.node for verdict in stale])
         estimate = estimate_costs(place, verdicts, stale, steps)
         for teacher in estimate.asks:
-            place.settings.paid[teacher].check_ready(place.settings.classes)
+            place.settings.paid[teacher].check_asked(place.settings.classes)
         confirm_cost(estimate, options)
         print(f"{pipeline}: {len(stale)} of {len(verdicts)} stages to run")
         _run_in_prefect(place, options, estimate)

@@ -11,6 +11,7 @@ from prefect.futures import PrefectFuture
 
 from flows.task_runners import outcome_of, shards_at_once, task_runner, worker_settings, workers_ready
 from tasks.contracts.progress import audio_progress_bar
+from tasks.encoders import AudioPart, audio_parts
 from tasks.encoders.batches import AudioFile
 from tasks.encoders.shards import Batch, ShardSize, count_shards, plan_shards
 from tasks.encoders.storing import store_folder
@@ -21,6 +22,9 @@ from tasks.storage.features import FeatureStore
 from tasks.storage.mc_draws import DrawStore
 from tasks.teachers.mc_dropout import MCDropoutSettings
 from tasks.teachers.shards import DrawJob, FeatureJob
+from tasks.teachers.zero_shot import ZeroShotSettings
+
+_Teacher = MCDropoutSettings | ZeroShotSettings  # what has a runner, a device and batches
 
 PLAN_FILE = "plan.parquet"
 _OF_FEATURES = ShardSize(clips=512, batches=8)
@@ -39,10 +43,25 @@ def compute_missing_features(
         features: The folder of stored features.
         work: The run's own folder, where the plan is kept in case that it is interrupted.
     """
-    frames = config.hears_frames
-    if frames and config.frames == "recompute":
-        return []
-    job = FeatureJob(encoder=config.encoder, store=store_folder(config.encoder, features, frames=frames), frames=frames)
+    done: list[ShardDone] = []
+    for n, part in enumerate(audio_parts(config.encoder)):  # transcripts are read where the draws are made
+        frames = config.hears_frames and n == 0
+        if not (frames and config.frames == "recompute"):
+            done += compute_encoder_features(teacher, part, files, features, work, frames=frames)
+    return done
+
+
+def compute_encoder_features(
+    teacher: _Teacher,
+    encoder: AudioPart,
+    files: Sequence[AudioFile],
+    features: Path,
+    work: Path,
+    *,
+    frames: bool = False,
+) -> list[ShardDone]:
+    """The same of any encoder, on the teacher's runner."""
+    job = FeatureJob(encoder=encoder, store=store_folder(encoder, features, frames=frames), frames=frames)
     known = FeatureStore(job.store).known()
     missing = [file for file in files if file.sha256 not in known]
     return _compute(job, [Batch(missing)] if missing else [], teacher, work, _OF_FEATURES)
@@ -57,7 +76,7 @@ def compute_missing_draws(job: DrawJob, files: Sequence[AudioFile], work: Path) 
 
 
 def _compute(
-    job: FeatureJob | DrawJob, missing: list[Batch], teacher: MCDropoutSettings, work: Path, size: ShardSize
+    job: FeatureJob | DrawJob, missing: list[Batch], teacher: _Teacher, work: Path, size: ShardSize
 ) -> list[ShardDone]:
     if not missing:
         return []
@@ -68,7 +87,7 @@ def _compute(
 
 # Not validated: it would only build the same settings again.
 @flow(name="shards", validate_parameters=False)
-def _shards(job: FeatureJob | DrawJob, plan: Path, teacher: MCDropoutSettings) -> list[ShardDone]:
+def _shards(job: FeatureJob | DrawJob, plan: Path, teacher: _Teacher) -> list[ShardDone]:
     """Reads: the plan, audio, the encoder. Writes: features or draws, shard by shard. Costs: an encoder pass a clip."""
     shards, clips = count_shards(plan)
     with workers_ready(teacher.runner), audio_progress_bar(job.told(), clips) as bar:
@@ -79,7 +98,7 @@ def _shards(job: FeatureJob | DrawJob, plan: Path, teacher: MCDropoutSettings) -
     return done
 
 
-def _in_turn(job: FeatureJob | DrawJob, plan: Path, teacher: MCDropoutSettings, shards: int) -> Iterator[ShardDone]:
+def _in_turn(job: FeatureJob | DrawJob, plan: Path, teacher: _Teacher, shards: int) -> Iterator[ShardDone]:
     """The finished shards. After a failure none is begun, those that have begun are finished, then it is raised."""
     worker, coming = worker_settings(teacher), deque(range(shards))
     waiting: deque[PrefectFuture[ShardDone]] = deque()

@@ -11,12 +11,12 @@ from flows.missing import not_there
 from flows.place import Place, look_at_place, prices_file
 from flows.settings import read_pipelines
 from tasks.asking.money import price_list
+from tasks.contracts.class_map import told_unmapped
 from tasks.contracts.errors import TableError
 from tasks.contracts.tables import pseudo_labels_schema
 from tasks.storage.files import replacing
 from tasks.storage.tables import read_table
-from tasks.teachers import PaidSettings
-from tasks.teachers.mc_dropout import MCDropoutSettings
+from tasks.teachers import PaidSettings, TeacherSettings
 
 
 def show_check(pipelines: Path, name: str | None) -> None:
@@ -31,8 +31,8 @@ def show_check(pipelines: Path, name: str | None) -> None:
             print(f"  not there yet: {line}.")
 
 
-def _described(name: str, teacher: PaidSettings | MCDropoutSettings) -> str:
-    hears = "" if isinstance(teacher, MCDropoutSettings) or teacher.hears == "audio" else f", a {teacher.hears}"
+def _described(name: str, teacher: TeacherSettings) -> str:
+    hears = f", a {teacher.hears}" if isinstance(teacher, PaidSettings) and teacher.hears != "audio" else ""
     return f"{name} ({teacher.kind}{hears})"
 
 
@@ -62,6 +62,9 @@ def show_labels(
     columns = ["clip_id", "label", "confidence", "margin", "agreement", *per_teacher]
     with pl.Config(tbl_rows=limit, tbl_cols=-1, tbl_width_chars=200, float_precision=3, tbl_hide_dataframe_shape=True):
         print(chosen.select(columns).head(limit))
+    for teacher in place.settings.teachers:
+        if told := told_unmapped(table[f"{teacher}_unmapped"].to_numpy()):
+            print(f"teachers.{teacher}: {told} (column {teacher}_unmapped).")
     print(f"{chosen.height} of {table.height} clips; all columns: {place.shown('pseudo_labels.parquet')}")
 
 

@@ -59,13 +59,14 @@ class Steps:
         return [v for v in verdicts if v.node.name in names and (v.needs_work or v.node.stage in self.forced)]
 
     def _check_are_there(self, stages: set[str]) -> None:
-        """A pipeline may lack target_statistics, and query_lalm."""
+        """A pipeline may lack target_statistics, the stages of some teachers, and publish_results."""
         for name in (self.only, *self.force):
             if name is not None and name not in stages:
                 raise SettingsError(
                     f"{name}: this pipeline has no such stage. Its stages are "
                     f"{', '.join(stage for stage in CODE_VERSIONS if stage in stages)}. (target_statistics is there "
                     "where the classifier has `standardise: target`, query_lalm where a teacher is asked for money, "
+                    "zero_shot where one is a dual encoder, choose_repeats where it has `repeats: chosen`, and "
                     "publish_results where the pipeline says `publish`.)"
                 )
 

@@ -17,6 +17,7 @@ from tasks.contracts.errors import SettingsError
 from tasks.contracts.runner import DaskRunner, RayRunner, RunnerSettings, ThreadsRunner
 from tasks.encoders.worker import ShardDone, WorkerSettings
 from tasks.teachers.mc_dropout import MCDropoutSettings
+from tasks.teachers.zero_shot import ZeroShotSettings
 
 _AT_ONCE_ELSEWHERE = 64  # shards that wait in a cluster whose size is not ours to set
 
@@ -39,7 +40,7 @@ def shards_at_once(runner: RunnerSettings) -> int:
     return _AT_ONCE_ELSEWHERE if elsewhere else 2 * runner.workers
 
 
-def worker_settings(teacher: MCDropoutSettings) -> WorkerSettings:
+def worker_settings(teacher: MCDropoutSettings | ZeroShotSettings) -> WorkerSettings:
     """For each worker of the teacher's runner. The cores of this machine are shared out among those that are here."""
     runner = teacher.runner
     elsewhere = not isinstance(runner, ThreadsRunner) and runner.address is not None

@@ -39,6 +39,7 @@ class TrainJob(Settings):
     seen: Path | None
     clips: Path
     last: None = None  # no warm start with an encoder in training
+    lacks: dict[str, list[str]]
 
     @property
     def file(self) -> Path:

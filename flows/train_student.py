@@ -42,6 +42,7 @@ def train_student(pipeline: str, pipelines: str, cache: str) -> dict[str, Any]:
             seen=place.shown("seen.parquet") if settings.fuse.sees else None,
             clips=place.shown("clips.parquet"),
             last=last_student(place, checkpoints),
+            lacks=settings.lacks,
         )
 
     return place.perform("train_student", work)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.contracts.errors import ClipsError
 from tasks.contracts.tables import clips_schema, p_columns, predictions_schema, pseudo_labels_schema
-from tasks.encoders.features import AudioFile
+from tasks.encoders.clip_files import files_in
 from tasks.evaluation.compare import score_systems
 from tasks.evaluation.course import ua_over_steps
 from tasks.evaluation.report import ReportData, render_report
@@ -26,6 +27,7 @@ from tasks.networks.predict import predict_files
 from tasks.storage.draws import model_versions
 from tasks.storage.files import write_json
 from tasks.storage.manifests import read_rows
+from tasks.storage.repeats import read_repeats
 from tasks.storage.tables import read_table, write_table
 
 Table = pl.DataFrame
@@ -41,6 +43,7 @@ class Evaluated:
         gold: A table of clip_id and label that overrides the manifest's labels.
         labels: Its labels → classes, as for the manifest's.
         costs: What the paid teachers' stages counted.
+        repeats: Of teachers whose repeats were chosen, the tables of how each pair did.
         standardise: By whose statistics the classifier teacher's features are standardised, `source` or `target`.
     """
 
@@ -55,6 +58,7 @@ class Evaluated:
     settings: dict[str, Any]
     costs: dict[str, Any]
     standardise: str = "source"
+    repeats: Mapping[str, Path] = field(default_factory=dict)
 
 
 # NO_CACHE: freshness is decided by our stage records.
@@ -74,7 +78,7 @@ def evaluate_student(
     """
     clips = read_table(of.clips, clips_schema())
     labels = read_table(of.pseudo_labels, pseudo_labels_schema(classes, teachers))
-    predictions = _predictions(labels, of, classes)
+    predictions = _predictions(labels, clips.filter(pl.col("status") == "ok"), of, classes)
     write_table(out / "predictions.parquet", predictions, predictions_schema(classes))
     given = _gold(clips, of.gold, of.labels)
     gold = given.filter(pl.col("gold_label").is_in(classes))
@@ -103,6 +107,8 @@ def evaluate_student(
         settings=of.settings,
         versions=_versions(of.draws),
         costs=of.costs,
+        repeats={name: read_repeats(path) for name, path in of.repeats.items()},
+        cohort=pl.read_parquet(cohort) if (cohort := of.student / "cohort.parquet").is_file() else None,
     )
     (out / "report.html").write_text(render_report(data), encoding="utf-8")
     # A gold label that is none of the pipeline's classes says nothing of systems that know only these.
@@ -134,10 +140,10 @@ def _versions(draws: dict[str, Path]) -> dict[str, str]:
     return models | {package: version(package) for package in ("mifuse", "torch", "transformers", "polars")}
 
 
-def _predictions(labels: Table, of: Evaluated, classes: list[str]) -> Table:
+def _predictions(labels: Table, clips: Table, of: Evaluated, classes: list[str]) -> Table:
     """What the student says of every usable clip, without dropout."""
     rows = labels.select("clip_id", "path", "sha256", "duration_s")
-    files = [AudioFile(s, of.folder / p, d) for s, p, d in rows.select("sha256", "path", "duration_s").iter_rows()]
+    files = files_in(rows, of.folder, clips)
     probs_NC, found_classes = predict_files(of.student, files, of.features)
     probs_NC = probs_NC[:, [found_classes.index(name) for name in classes]]
     probs = pl.DataFrame(probs_NC, p_columns(classes), orient="row")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,14 @@ from tasks.contracts.tables import p_columns, pseudo_labels_schema
 from tasks.encoders.features import AudioFile, Features
 from tasks.fusion import Rule
 from tasks.fusion.base import Draws, Fused, fused_by
+from tasks.fusion.completing import completed, lacking
 from tasks.fusion.seeing import seen_by
 from tasks.maths.uncertainty import entropy, mean_draw, mutual_information
 from tasks.storage.clips import each_audio_once, read_usable_clips, speakers_of
-from tasks.storage.draws import how_heard, read_draws
+from tasks.storage.draws import how_heard, read_draws, read_unmapped
 from tasks.storage.seen import write_seen
 from tasks.storage.tables import write_table
-from tasks.teachers.mc_dropout import MCDropoutSettings
+from tasks.teachers.mc_dropout import MCDropoutSettings, own_config
 
 Columns = dict[str, Any]
 
@@ -38,6 +40,7 @@ def fuse_labels(
     metadata: dict[str, str],
     out: Path,
     encoder: ClipsEncoder | None = None,
+    lacks: Mapping[str, Sequence[str]] = {},
 ) -> dict[str, Any]:
     """Weighs the teachers clip by clip and writes the fused distribution beside what each teacher said.
 
@@ -49,6 +52,8 @@ def fuse_labels(
         metadata: Written into the file.
         out: `pseudo_labels.parquet`.
         encoder: For rules that look at the clips themselves: what they see goes to `seen.parquet` beside `out`.
+        lacks: Classes that teachers have never met, by the teachers' names. The rule hears of these what the others
+            say; the table's columns are what each teacher itself said.
 
     Raises:
         DrawsError: No clip gets a label.
@@ -56,7 +61,8 @@ def fuse_labels(
     clips = read_usable_clips(clips_table)
     once = each_audio_once(clips)
     teachers = {name: Draws(*read_draws(path, once["sha256"].to_list(), classes)) for name, path in draws.items()}
-    fused = _fused(rule, teachers, encoder, clips, out)
+    whole = completed(list(teachers.values()), lacking(lacks, list(teachers), classes))
+    fused = _fused(rule, dict(zip(teachers, whole, strict=True)), encoder, clips, out)
     fused_NC, weights_NT = fused.probs_NC, fused.weights_NT
     if np.isnan(fused_NC).all():
         raise DrawsError(f"no clip gets a label: no teacher has {rule.min_draws} valid draws for any clip.")
@@ -64,6 +70,7 @@ def fuse_labels(
     for t, (name, teacher) in enumerate(teachers.items()):
         columns |= _teacher_columns(name, teacher, weights_NT[:, t], classes)
         columns[f"{name}_heard"] = [how_heard(draws[name])] * once.height
+        columns[f"{name}_unmapped"] = _or_none(read_unmapped(draws[name], once["sha256"].to_list()))
     columns["agreement"] = _agreement([columns[f"{name}_label"] for name in teachers])
     rows = pl.DataFrame({"sha256": once["sha256"], **columns}, strict=False)
     schema = pseudo_labels_schema(classes, list(teachers))
@@ -88,11 +95,10 @@ class ClipsEncoder:
 
     def features_of(self, clips: pl.DataFrame) -> Features:
         """What the encoder makes of each audio content: time means, however the classifier's head pools."""
-        from tasks.networks.config import read_config
         from tasks.networks.heard import features_for
 
         teacher = self.classifier
-        config = read_config(teacher.path, teacher.labels, teacher.dropout_rate).model_copy(update={"pooling": "mean"})
+        config = own_config(teacher).for_means()
         rows = clips.select("sha256", "path", "duration_s").iter_rows()
         files = [AudioFile(sha256, self.folder / path, duration_s) for sha256, path, duration_s in rows]
         return features_for(config, files, self.features, batch_seconds=teacher.batch_seconds, device=teacher.device)

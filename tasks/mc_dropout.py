@@ -8,19 +8,21 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from tasks.contracts.class_map import Mapped, class_map, told_unmapped
 from tasks.contracts.tables import DRAW_STATUS, HEARD, draws_schema, p_columns
+from tasks.encoders import reads_text
+from tasks.encoders.clip_files import files_in
 from tasks.encoders.features import AudioFile
 from tasks.encoders.shards import read_shard
+from tasks.encoders.text import row_keys, words_of
 from tasks.encoders.worker import ShardDone, WorkerSettings, device_of_worker, set_torch_threads, shard_done
-from tasks.networks.config import read_config
 from tasks.storage.clips import each_audio_once, read_usable_clips
 from tasks.storage.mc_draws import DrawStore
 from tasks.storage.tables import write_table
-from tasks.teachers.mc_dropout import MCDropoutSettings, check_dropout, told_version
+from tasks.teachers.mc_dropout import MCDropoutSettings, check_dropout, own_config, told_version
 from tasks.teachers.shards import DrawJob, FeatureJob, draw_by_head, draw_job
 
 
@@ -52,16 +54,21 @@ def mc_dropout(
     """
     clips = read_usable_clips(clips_table)
     files = files_of(clips, folder)
-    config = read_config(teacher.path, teacher.labels, teacher.dropout_rate)
+    config = own_config(teacher)
     check_dropout(teacher, config)
+    labels = class_map(config.classes, teacher.labels, classes)
     job = draw_job(teacher, config, statistics, mc_draws)
     computed = 0 if teacher.makes_encoder_passes else draw_by_head(job, config, files, features)
     sha256s = [file.sha256 for file in files]
-    probs_NKC = DrawStore(job.kept).read(sha256s, teacher.draws)
-    probs_NKC = probs_NKC[..., [config.classes.index(name) for name in classes]]
-    table = _table(clips, sha256s, probs_NKC, classes, told_version(config))
-    write_table(out, table, draws_schema(classes))
-    return {"clips": len(files), "draws": len(files) * teacher.draws, "computed": computed}
+    drawn = labels.applied(
+        DrawStore(job.kept).read(row_keys(files, reads_text=reads_text(config.encoder)), teacher.draws)
+    )
+    write_table(out, _table(clips, sha256s, drawn, classes, told_version(config)), draws_schema(classes))
+    counts: dict[str, Any] = {"clips": len(files), "draws": len(files) * teacher.draws, "computed": computed}
+    if reads_text(config.encoder):
+        counts["without_transcript"] = sum(words_of(file.transcript) is None for file in files)
+    told = told_unmapped(drawn.unmapped.mean(axis=1), of="")
+    return counts | ({"unmapped_mass": told} if told else {})
 
 
 @task(name="mc_dropout_shard", cache_policy=NO_CACHE)
@@ -82,8 +89,7 @@ def compute_shard(job: FeatureJob | DrawJob, plan: Path, number: int, worker: Wo
 
 def files_of(clips: pl.DataFrame, folder: Path) -> list[AudioFile]:
     """Each recording once, in order of sha256."""
-    rows = each_audio_once(clips).select("sha256", "path", "duration_s").iter_rows()
-    return [AudioFile(sha256, folder / path, duration_s) for sha256, path, duration_s in rows]
+    return files_in(each_audio_once(clips), folder, clips)
 
 
 def _dask_worker() -> int | None:
@@ -99,13 +105,14 @@ def _dask_worker() -> int | None:
     return name if isinstance(name, int) else None
 
 
-def _table(
-    clips: pl.DataFrame, sha256s: list[str], probs_NKC: NDArray[np.float64], classes: list[str], version: str
-) -> pl.DataFrame:
-    n, k, c = probs_NKC.shape
+def _table(clips: pl.DataFrame, sha256s: list[str], drawn: Mapped, classes: list[str], version: str) -> pl.DataFrame:
+    n, k, c = drawn.probs.shape
+    answers = pl.Series("status", np.where(drawn.answers.reshape(n * k), "answered", "unmapped"))
+    probs_MC = np.where(drawn.answers[..., None], drawn.probs, np.nan).reshape(n * k, c)
     draws = pl.DataFrame({"sha256": np.repeat(sha256s, k), "draw": np.tile(np.arange(k), n)}).with_columns(
-        pl.lit("answered").cast(DRAW_STATUS).alias("status"),
-        *(pl.Series(name, probs_NKC.reshape(n * k, c)[:, i]) for i, name in enumerate(p_columns(classes))),
+        answers.cast(DRAW_STATUS),
+        *(pl.Series(name, probs_MC[:, i]).fill_nan(None) for i, name in enumerate(p_columns(classes))),
+        pl.Series("unmapped", drawn.unmapped.reshape(n * k)),
         pl.lit(version).alias("model_version"),
         pl.lit("audio").cast(HEARD).alias("heard"),
     )

@@ -16,6 +16,7 @@ from prefect.cache_policies import NO_CACHE
 from tasks.asking.job import Outcome, Stop
 from tasks.asking.money import told_usd
 from tasks.asking.shared_quota import SharedQuota
+from tasks.contracts.class_map import told_unmapped
 from tasks.contracts.errors import CacheError, MifuseError, ProviderError, QuotaError
 from tasks.contracts.tables import DRAW_STATUS, paid_draws_schema
 from tasks.fusion.adaptive import decider
@@ -146,7 +147,8 @@ class _Asking:
 
 
 def _check_answered(name: str, teacher: PaidTeacher, table: pl.DataFrame) -> None:
-    answered = table.group_by("clip_id").agg(usable=(pl.col("status") == "answered").any())
+    # "None of these" is an answer too: whoever declared that a label means no class expects it.
+    answered = table.group_by("clip_id").agg(usable=pl.col("status").is_in(["answered", "unmapped"]).any())
     share = float(answered["usable"].mean() or 0.0)  # type: ignore[arg-type]
     if share >= teacher.min_answered:
         return
@@ -177,6 +179,9 @@ def _stats(table: pl.DataFrame, outcome: Outcome, asking: Asking) -> dict[str, A
     versions = sorted(once["model_version"].drop_nulls().unique())
     if len(versions) > 1:
         stats["model_versions"] = ", ".join(versions)
+    means_N = once.group_by("sha256", maintain_order=True).agg(pl.col("unmapped").mean())["unmapped"].to_numpy()
+    if told := told_unmapped(means_N, of=""):
+        stats["unmapped_mass"] = told
     if (share := _wording_share(once, asking)) is not None:
         stats["mi_from_wording"] = share
     unfinished = f"{counts['failed']} draws failed and are asked again" if counts["failed"] else None

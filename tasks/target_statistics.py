@@ -12,12 +12,12 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.contracts.errors import ClipsError
 from tasks.encoders.features import AudioFile
-from tasks.networks.config import ClassifierConfig, read_config
+from tasks.networks.config import ClassifierConfig
 from tasks.networks.heard import features_for
 from tasks.storage.clips import each_audio_once, read_usable_clips
 from tasks.storage.files import replacing
 from tasks.storage.tables import read_metadata
-from tasks.teachers.mc_dropout import MCDropoutSettings
+from tasks.teachers.mc_dropout import MCDropoutSettings, own_config
 
 if TYPE_CHECKING:
     from tasks.networks.statistics import Statistics
@@ -79,7 +79,7 @@ def to_hear(teacher: MCDropoutSettings, clips_table: Path, folder: Path) -> tupl
     Raises:
         ClipsError: Fewer than two recordings: one has no deviation.
     """
-    config = read_config(teacher.path, teacher.labels, teacher.dropout_rate).model_copy(update={"pooling": "mean"})
+    config = own_config(teacher).for_means()
     once = each_audio_once(read_usable_clips(clips_table))
     if once.height < 2:
         raise ClipsError(

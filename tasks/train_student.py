@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,7 @@ def train_student(
     clips: Path | None = None,
     processes: Processes | None = None,
     last: LastStudent | None = None,
+    lacks: Mapping[str, Sequence[str]] = {},
 ) -> dict[str, Any]:
     """Trains from the classifier on the fused labels; goes on from a checkpoint where a run was cut off.
 
@@ -57,11 +58,14 @@ def train_student(
         out: `student/`.
         statistics: The target's, in the place of the classifier's own; the student carries them in its weights.
         seen: `seen.parquet`, for rules that look at the clips; only where the fusion is repeated.
-        clips: `clips.parquet`, for trainers that ask who speaks.
+        clips: `clips.parquet`, for trainers that ask who speaks, and for what is said.
         processes: This process among those that fine-tune one student together; all but the first write nothing.
         last: With `student.warm_start`: the student to go on from, where there is one.
+        lacks: Classes that teachers have never met, by the teachers' names.
     """
     from tasks.networks.folder import load_classifier, save_classifier
+    from tasks.networks.folder_parts import own_parts
+    from tasks.networks.opening import opened_head
     from tasks.networks.statistics import read_statistics
     from tasks.students.checkpoints import read_checkpoint, write_checkpoint
     from tasks.students.curves import CurveFile
@@ -70,13 +74,16 @@ def train_student(
     from tasks.students.training_data import Inputs, Start, training_data
     from tasks.students.warm_start import beginning
 
-    head, config = load_classifier(classifier.path, classifier.labels, classifier.dropout_rate)
+    head, config = load_classifier(classifier.path, classifier.labels, classifier.dropout_rate, classifier.placed)
+    if classifier.lacks:
+        head = opened_head(head, classifier.lacks)
+        config = head.config
     if statistics is not None:
         head.standardise_by(read_statistics(statistics))
     begin = beginning(student, last, config)
     student = begin.student
     start = Start(classifier, classifier_name, config)
-    of = Inputs(pseudo_labels, folder, draws, features, seen, clips)
+    of = Inputs(pseudo_labels, folder, draws, features, seen, clips, lacks)
     data, sha256s = training_data(student, rule, start, of, processes)
     is_first = processes is None or processes.rank == 0
     own_labels = student.uses == "views"  # what is wrong with these is known once the trainer has made them
@@ -101,9 +108,11 @@ def train_student(
         )
     if not is_first:
         return {}  # the first process writes what is the same in all
-    save_classifier(out, trained.head, trained.head.config, _encoder_folder(data.features, classifier, config, out))
+    encoder, parts = _encoder_folder(data.features, classifier, config, out), own_parts(classifier.path, config)
+    save_classifier(out, trained.head, trained.head.config, encoder, parts)
     learnt = data if trained.labels_NC is None else replace(data, labels_NC=trained.labels_NC)
     after = symptoms_before(learnt, config.classes, student.model_dump()) if own_labels else []
+    after += trained.warnings
     after += symptoms_after(trained, learnt.labels_NC, config.classes, student.model_dump(), went_on=bool(begin.given))
     _tell(after)
     write_training(out, trained, sha256s, config.classes, warnings + after, begin.told)

@@ -137,7 +137,7 @@ class SmallRun:
             rng = np.random.default_rng(int(sha256[:12], 16))
             for draw, probs_C in enumerate(rng.dirichlet(rng.uniform(0.2, 2, len(self.classes)), size=5)):
                 answered = clip_id not in refused and (draw == 0 or clip_id not in once)
-                said = dict(zip(p_columns(CLASSES), probs_C, strict=True)) if answered else {}
+                said = dict(zip(p_columns(CLASSES), probs_C, strict=True)) | {"unmapped": 0.0} if answered else {}
                 status = "answered" if answered else "refused"
                 rows.append(
                     {"clip_id": clip_id, "sha256": sha256, "draw": draw, "status": status, "heard": "audio"} | said

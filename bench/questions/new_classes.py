@@ -30,9 +30,9 @@ PLACES: dict[Place, str] = {
 }
 _SAID = """\
 The source classifier is trained on three of the four classes, each left out in turn; the pipeline, the LALM (`third`)
-and the target have four. The product refuses such a classifier (its classes must be the pipeline's); here it gets a
-fourth output by hand, in two ways. Recall is that of the class that the source did not have, UA is over all four; the
-mean over six transfers, four classes and the seeds. "All known" is the same with a classifier of all four."""
+and the target have four. The product takes such a classifier with `lacks` (`docs/classes.md`); here, made before that,
+it gets a fourth output by hand, in two ways. Recall is that of the class that the source did not have, UA is over all
+four; the mean over six transfers, four classes and the seeds. "All known" is the same with a classifier of all four."""
 
 
 def answer(asked: Asked) -> Answer:

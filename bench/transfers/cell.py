@@ -67,6 +67,8 @@ class Ready:
         by_source: The source classifier as it was trained.
         by_target: The same, standardised by the adaptation part.
         lalm_NKC: The LALM's draws.
+        third_NKC: Of a third teacher, where the method has one.
+        others: What further representations make of all N clips, for methods that want them.
     """
 
     corpus: Corpus
@@ -75,6 +77,8 @@ class Ready:
     by_source: Head
     by_target: Head
     lalm_NKC: NDArray[np.float64]
+    third_NKC: NDArray[np.float64] | None = None
+    others: tuple[Features, ...] = ()
 
     def head(self, statistics: str) -> Head:
         """`source` or `target`."""

@@ -9,13 +9,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from bench.label_signals.segments import SEGMENT_FRAMES
 from bench.transfers.cell import Cell
 from bench.transfers.code_version import code_version
 from bench.transfers.corpora import read_corpus
-from bench.transfers.methods import Method, rule_of, student_of
+from bench.transfers.methods import TEACHERS, Method, rule_of, student_of
 from bench.transfers.sources import classifier_folder
 from tasks.storage.files import replacing, sha256_of_file, sha256_of_json
 
+# What `code_version` does not follow, so that a change there leaves other methods' results as they are.
+_MORE_CODE = {"label_signal": ["tasks.networks.label_signal"]}
 _ALWAYS = ("bench.transfers.cell", "bench.transfers.running", "bench.transfers.stand_ins", "bench.transfers.splits")
 
 
@@ -60,6 +63,9 @@ def place_of(cell: Cell, method: Method, cache: Path) -> Path:
 def _depends_on(cell: Cell, method: Method, cache: Path) -> dict[str, Any]:
     rule, student, scene = rule_of(method), student_of(method, cell.seed), cell.scene
     modules = [type(part).__module__ for part in (rule, student) if part is not None]
+    modules += _MORE_CODE.get((method.student or {}).get("kind", ""), [])
+    if method.teachers != TEACHERS:
+        modules.append("bench.transfers.third_teacher")
     told = {
         "code": code_version(*_ALWAYS, *modules),
         "rule": None if rule is None else rule.fingerprint(),
@@ -74,6 +80,10 @@ def _depends_on(cell: Cell, method: Method, cache: Path) -> dict[str, Any]:
         told["lalm"] = asdict(scene.lalm)
         if scene.lalm.kind == "third" and cell.third is not None:
             told["third"] = _weights(classifier_folder(cell.third, scene.lalm_encoder, cell.seed, cache))
+    if method.teachers != TEACHERS:
+        told["teachers"] = method.teachers
+    if method.frames:
+        told["frames"] = SEGMENT_FRAMES
     return told
 
 

@@ -12,10 +12,14 @@ from pydantic import TypeAdapter, ValidationError
 from tasks.fusion import Rule
 from tasks.students import StudentSettings
 
-TEACHERS = ("lalm", "classifier")
+LALM, CLASSIFIER = "lalm", "classifier"
+TEACHERS = (LALM, CLASSIFIER)
+# A third one: a zero-shot model of random weights, which knows nothing, and the judge of prosody, which knows a little.
+NOTHING, LITTLE = "random CLAP", "simulated"
 _MI = {"kind": "mutual_information"}
 _PAPER = {"kind": "mi_fuse", "recipe": "paper"}
 _STATIC = _PAPER | {"teacher_refresh": "never"}
+_BEST = {"kind": "mi_fuse", "recipe": "best"}
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class Method:
         statistics: What the classifier's features are standardised by: its `source`'s or the `target`'s.
         hears_lalm: False: the result is the same whatever the LALM is.
         gold: The labels are gold: a ceiling, for the table only.
+        teachers: Whom it hears, in the rule's order.
+        frames: Clips are heard as segments of frames, not as time means.
     """
 
     name: str
@@ -37,6 +43,8 @@ class Method:
     statistics: str = "target"
     hears_lalm: bool = True
     gold: bool = False
+    teachers: tuple[str, ...] = TEACHERS
+    frames: bool = False
 
 
 def single(teacher: str) -> dict[str, Any]:
@@ -57,8 +65,18 @@ _RULES: dict[str, dict[str, Any]] = {
 }
 _MOVING = ("equal", "entropy", "kl_gated", "product_of_experts")  # fused anew at each step, as the paper's comparisons
 _STANDING = ("dawid_skene", "mace", "glad", "generative")
+_FUSED_OF_THREE = ("equal", "mutual_information", "generative")
 _OTHERS = {"SHOT": "shot", "NRC": "nrc", "AaD": "aad"}
 _OTHERS_OF_BOTH = {"DINE-dual": "dine", "ProDe": "prode"}
+
+
+def _of_three(third: str) -> list[Method]:
+    """Rows beside those of two teachers."""
+    named, teachers = f"three teachers (+ {third})", (*TEACHERS, third)
+    fused = [Method(f"{named}: fused: {kind}", _RULES[kind], teachers=teachers) for kind in _FUSED_OF_THREE]
+    paper = Method(f"{named}: paper", _MI, _PAPER, teachers=teachers)
+    return [*fused, paper, Method(f"{named}: best", _MI, _BEST, teachers=teachers)]
+
 
 METHODS = [
     Method("source (source statistics)", statistics="source", hears_lalm=False),
@@ -77,7 +95,12 @@ METHODS = [
     Method("MI epoch", _MI, _PAPER | {"teacher_refresh": "epoch"}),
     Method("paper (source statistics)", _MI, _PAPER, statistics="source"),
     Method("paper", _MI, _PAPER),
-    Method("best", _MI, {"kind": "mi_fuse", "recipe": "best"}),
+    Method("best", _MI, _BEST),
+    Method("label-signal student", _MI, {"kind": "label_signal"}),
+    Method("label-signal student (frames)", _MI, {"kind": "label_signal"}, frames=True),
+    Method("cohort", _MI, {"kind": "cohort"}),
+    *_of_three(NOTHING),
+    *_of_three(LITTLE),
     Method("ceiling", student=_STATIC, hears_lalm=False, gold=True),
 ]
 FEW = ["source", "LALM", "LALM-only", "classifier-only", "equal", "paper", "best"]  # where many scenes are compared

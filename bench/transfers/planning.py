@@ -11,6 +11,7 @@ import click
 
 from bench.transfers.cell import Scene
 from bench.transfers.corpora import corpora_in, read_corpus
+from bench.transfers.further import prepare_further
 from bench.transfers.kept import Result
 from bench.transfers.lalm import Lalm
 from bench.transfers.matrix import Part, cells
@@ -48,6 +49,7 @@ def results_of(parts: Sequence[Part], data: Data) -> list[Result]:
     _tell_corpora(parts, data)
     tasks = _tasks(parts, data)
     _prepare({cell.scene for cell, _ in tasks}, max(part.seeds for part in parts), data)
+    prepare_further(tasks, data.cache)
     results, refused = compute(tasks, data.cache, _WORKERS)
     _tell([f"no result: {why}" for why in refused])
     return results

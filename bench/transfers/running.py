@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bench.transfers.cell import CLASSIFIER_DRAWS, Ready
 from bench.transfers.corpora import CLASSES
-from bench.transfers.methods import TEACHERS, Method, rule_of, student_of
+from bench.transfers.methods import CLASSIFIER, LALM, Method, rule_of, student_of
 from tasks.encoders.features import Features, Part
 from tasks.evaluation.metrics import score
 from tasks.fusion.base import Draws, fused_by
@@ -71,7 +71,7 @@ def _untrained(method: Method, ready: Ready, seed: int) -> Probs:
         raise NotDefinedError("the view that this rule sees cannot be carried over to clips it was not fitted on")
     draws = _draws(method, ready, split.adapt, seed)
     seen_ND = _seen(rule, draws, ready, split.adapt)
-    fitted = rule.fit(draws, TEACHERS, seen_ND)
+    fitted = rule.fit(draws, method.teachers, seen_ND)
     return np.asarray(fused_by(fitted, _draws(method, ready, split.test, seed), seen_ND).probs_NC)
 
 
@@ -84,28 +84,38 @@ def training_data(method: Method, uses: Uses, ready: Ready, seed: int) -> Traini
         return TrainingData(features, labels_NC, draws=[], rule=None, classifier_draws=CLASSIFIER_DRAWS)
     rule, draws = rule_of(method), _draws(method, ready, rows, seed)
     seen_ND = _seen(rule, draws, ready, rows)
-    labels_NC = torch.from_numpy(fused_by(rule.fit(draws, TEACHERS, seen_ND), draws, seen_ND).probs_NC).float()
+    labels_NC = torch.from_numpy(fused_by(rule.fit(draws, method.teachers, seen_ND), draws, seen_ND).probs_NC).float()
     if labels_NC.isnan().any():
         raise ValueError(
             f"{method.name}: {int(labels_NC.isnan().any(1).sum())} clips get no label though all are drawn"
         )
     data = TrainingData(features, labels_NC, draws=[], rule=None, classifier_draws=CLASSIFIER_DRAWS)
+    if ready.others:
+        data = replace(data, others=[Part(other, rows.tolist()) for other in ready.others])
     if uses == "views":
         data = replace(data, speakers=ready.corpus.told_speakers(rows))
-    return _with_draws(data, rule, uses, draws, seen_ND)
+    return _with_draws(data, rule, uses, dict(zip(method.teachers, draws, strict=True)), seen_ND)
 
 
 def _with_draws(
-    data: TrainingData, rule: Any, uses: Uses, draws: Sequence[Draws], seen_ND: NDArray[np.float32] | None
+    data: TrainingData,
+    rule: Any,
+    uses: Uses,
+    draws: dict[str, Draws],
+    seen_ND: NDArray[np.float32] | None,
 ) -> TrainingData:
+    """The classifier's own are left out: they are made anew."""
     if uses == "labels":
         return data
-    lalm, classifier = [Draws(torch.from_numpy(d.probs_NKC).float(), torch.from_numpy(d.valid_NK)) for d in draws]
+    said = {
+        name: Draws(torch.from_numpy(d.probs_NKC).float(), torch.from_numpy(d.valid_NK)) for name, d in draws.items()
+    }
     if uses != "rule":
-        return replace(data, draws=[lalm])
+        return replace(data, draws=[draws for name, draws in said.items() if name != CLASSIFIER])
     seen = None if seen_ND is None else torch.from_numpy(seen_ND)
-    fitted = rule.fit([lalm, classifier], TEACHERS, seen)
-    return replace(data, draws=[lalm, None], rule=fitted, seen_ND=seen)
+    fitted = rule.fit(list(said.values()), list(said), seen)
+    fixed = [None if name == CLASSIFIER else draws for name, draws in said.items()]
+    return replace(data, draws=fixed, rule=fitted, seen_ND=seen)
 
 
 def answers(head: Head, features: Features) -> Probs:
@@ -116,9 +126,11 @@ def answers(head: Head, features: Features) -> Probs:
 
 
 def _draws(method: Method, ready: Ready, rows: NDArray[np.int64], seed: int) -> Sequence[Draws]:
-    """In the order of TEACHERS."""
-    both = (ready.lalm_NKC[rows], ready.classifier_draws(method.statistics, rows, seed))
-    return [Draws(probs_NKC, np.ones(probs_NKC.shape[:2], dtype=bool)) for probs_NKC in both]
+    """In the order of the method's teachers."""
+    said = {LALM: ready.lalm_NKC[rows], CLASSIFIER: ready.classifier_draws(method.statistics, rows, seed)}
+    if ready.third_NKC is not None:
+        said |= {name: ready.third_NKC[rows] for name in method.teachers if name not in said}
+    return [Draws(said[name], np.ones(said[name].shape[:2], dtype=bool)) for name in method.teachers]
 
 
 def _seen(rule: Any, draws: Sequence[Draws], ready: Ready, rows: NDArray[np.int64]) -> NDArray[np.float32] | None:

@@ -22,7 +22,7 @@ def markdown(results: Sequence[Result], against: str) -> str:
 
 
 def _of_scene(board: Board, against: str) -> list[str]:
-    parts = [f"## {board.scene}", f"{len(board.seeds)} seeds. {_NOTE}", _main(board, against).markdown()]
+    parts = [f"## {board.scene}", f"{len(board.seeds)} seeds. {_NOTE}", main_table(board, against).markdown()]
     parts.append(order(board))
     if board.has_teachers():
         parts.append(_teachers(board).markdown())
@@ -35,7 +35,8 @@ _NOTE = (
 )
 
 
-def _main(board: Board, against: str) -> Table:
+def main_table(board: Board, against: str) -> Table:
+    """A row per method; `against` is the one that the others are compared with."""
     whole = [m for m in board.methods if all((m, t) in board.ua for t in board.transfers)]
     reference = board.mean(against) if against in whole else None
     header = [

@@ -11,6 +11,7 @@ import numpy as np
 
 from bench.transfers.cell import Cell, prepare
 from bench.transfers.corpora import CLASSES
+from bench.transfers.further import with_further
 from bench.transfers.kept import Result, place_of, read_result, write_result
 from bench.transfers.methods import Method
 from bench.transfers.running import NotDefinedError, Outcome, run_method
@@ -34,7 +35,7 @@ def compute(tasks: Sequence[Task], cache: Path, workers: int) -> tuple[list[Resu
     missing = {place: task for task, place in places.items() if not place.is_file()}
     refused: dict[Task, str] = {}
     # Not fork: torch's threads do not survive it.
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _one_thread) as pool:
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), one_thread) as pool:
         futures = {pool.submit(_run, *task, place, cache): task for place, task in missing.items()}
         with progress_bar("transfers", len(tasks), "results") as bar:
             bar.update(len(tasks) - len(missing))
@@ -46,7 +47,7 @@ def compute(tasks: Sequence[Task], cache: Path, workers: int) -> tuple[list[Resu
     return [read_result(place, *task) for task, place in places.items() if place.is_file()], told
 
 
-def _one_thread() -> None:
+def one_thread() -> None:
     """Of torch, and of what NumPy calculates with."""
     import threadpoolctl  # type: ignore[import-untyped]
     import torch
@@ -57,8 +58,8 @@ def _one_thread() -> None:
 
 def _run(cell: Cell, method: Method, place: Path, cache: Path) -> str | None:
     """Writes the result; gives why there is none."""
-    ready = prepare(cell, cache)
     try:
+        ready = with_further(prepare(cell, cache), cell, method, cache)
         outcome = run_method(method, ready, cell.seed)
     except (NotDefinedError, TrainingError) as error:
         return f"seed {cell.seed}, {cell.transfer}: {error}"

@@ -13,9 +13,11 @@ from tasks.contracts.reasons import Reason
 CODE_VERSIONS = {
     "index_clips": 1,
     "target_statistics": 1,
-    "mc_dropout": 3,  # before the paid teachers: what is free fails first, and adaptive draws look at it
-    "query_lalm": 2,
-    "fuse_labels": 4,
+    "mc_dropout": 4,  # before the paid teachers: what is free fails first, and adaptive draws look at it
+    "choose_repeats": 1,
+    "zero_shot": 1,
+    "query_lalm": 3,
+    "fuse_labels": 5,
     "train_student": 4,
     "evaluate_student": 2,
     "publish_results": 1,

@@ -11,7 +11,8 @@ Schema = dict[str, pl.DataType]
 CLIP_STATUS = pl.Enum(["ok", "quarantined"])
 # How a teacher came to know of a clip. A text proxy read a transcript or prosody in words: no model that hears it.
 HEARD = pl.Enum(["audio", "text proxy"])
-DRAW_STATUS = pl.Enum(["answered", "refused", "unparsable", "failed"])
+# unmapped: an answer, but (almost) all of its mass is on labels that mean none of the pipeline's classes.
+DRAW_STATUS = pl.Enum(["answered", "refused", "unparsable", "failed", "unmapped"])
 
 
 def p_columns(classes: Sequence[str], prefix: str = "") -> list[str]:
@@ -51,6 +52,7 @@ def draws_schema(classes: Sequence[str]) -> Schema:
         "draw": pl.Int64(),
         "status": DRAW_STATUS,
         **{name: pl.Float64() for name in p_columns(classes)},
+        "unmapped": pl.Float64(),  # mass on labels without a class, before the rest was made to sum to 1
         "model_version": pl.String(),
         "heard": HEARD,
     }
@@ -92,6 +94,7 @@ def pseudo_labels_schema(classes: Sequence[str], teachers: Sequence[str]) -> Sch
             f"{teacher}_entropy": pl.Float64(),
             f"{teacher}_weight": pl.Float64(),
             **{name: pl.Float64() for name in p_columns(classes, teacher)},
+            f"{teacher}_unmapped": pl.Float64(),  # mean mass on labels without a class
         }
     # Last: a wide table shows its first columns, and those should tell a person something.
     return schema | {

@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from tasks.contracts.progress import audio_progress_bar
-from tasks.encoders import EncoderSettings
+from tasks.encoders import RepresentationSettings
 from tasks.encoders.base import Encoder, Frames, Live
 from tasks.encoders.batches import AudioFile as AudioFile  # all who want features name their files so
 from tasks.encoders.batches import plan_batches
+from tasks.encoders.joined import JoinedSettings
+from tasks.encoders.joined_features import JoinedFeatures
 from tasks.encoders.storing import feature_store as feature_store
 from tasks.encoders.storing import store_batches as store_batches
+from tasks.encoders.text import TextSettings
+from tasks.encoders.text_features import text_features_of
 from tasks.storage.features import FeatureStore
 
 if TYPE_CHECKING:
@@ -119,7 +123,7 @@ class HeardFeatures:
 
 def features_of(
     files: Sequence[AudioFile],
-    encoder: EncoderSettings,
+    encoder: RepresentationSettings,
     features_folder: Path,
     *,
     frames: Literal["store", "recompute"] | None = None,
@@ -130,13 +134,23 @@ def features_of(
 
     Args:
         files: The clips, in the order of the features.
-        encoder: The encoder's settings.
+        encoder: The encoder's settings; of joined ones each part's features are kept as if it were alone.
         features_folder: Where all encoders' features are kept.
         frames: None for time means. `store` keeps all frames on disk (some megabytes per minute and layer),
-            `recompute` keeps nothing and runs the encoder each time.
+            `recompute` keeps nothing and runs the encoder each time. Of joined ones the first part's.
         batch_seconds: See `plan_batches`.
         device: See `pick_device`.
     """
+    if isinstance(encoder, JoinedSettings):
+        kept = [frames, *(None for _ in encoder.parts[1:])]
+        return JoinedFeatures(
+            [
+                features_of(files, part, features_folder, frames=how, batch_seconds=batch_seconds, device=device)
+                for part, how in zip(encoder.parts, kept, strict=True)
+            ]
+        )
+    if isinstance(encoder, TextSettings):
+        return text_features_of(files, encoder, feature_store(encoder, features_folder), device)
     if frames == "recompute":
         return HeardFeatures(files, encoder.build(device), gradients=False)
     store = feature_store(encoder, features_folder, frames=frames == "store")

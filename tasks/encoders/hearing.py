@@ -75,6 +75,8 @@ def check_finite(heard: Frames, files: Sequence[AudioFile]) -> None:
             f"{bad[0]}: the encoder gives numbers that are not finite ({len(bad)} of {len(files)} clips). Its weights "
             "are damaged, or it does not bear half precision; what was computed before is kept."
         )
+    for other in heard.beside:
+        check_finite(other, files)
 
 
 def _fitting(
@@ -112,10 +114,11 @@ def _heard(encoder: Encoder, waves: list[Wave], frames: bool, live: Live | None,
 
 def together(parts: Sequence[Frames]) -> Frames:
     """Parts as one batch, in tensors of the caller's mode: on those of inference mode nothing could be trained."""
+    beside = tuple(together(others) for others in zip(*(part.beside for part in parts), strict=True))
     n_frames_B = torch.cat([part.n_frames_B for part in parts])
     longest = max(part.values_BLTD.shape[2] for part in parts)
     padded = [F.pad(part.values_BLTD, (0, 0, 0, longest - part.values_BLTD.shape[2])) for part in parts]
-    return Frames(torch.cat(padded), n_frames_B)
+    return Frames(torch.cat(padded), n_frames_B, beside)
 
 
 def _longest_s(files: Sequence[AudioFile]) -> float:

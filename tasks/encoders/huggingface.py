@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,12 +21,22 @@ _CODE_VERSION = 2  # raised when the same weights would give other features
 _READ_SUFFIXES = {".json", ".safetensors", ".bin"}
 
 
-def _content(folder: Path) -> dict[str, str]:
-    """File → SHA-256 of what is read of the folder; gigabytes, hashed once in a command."""
-    read = [file for file in sorted(folder.iterdir()) if file.suffix in _READ_SUFFIXES and file.is_file()]
+def content_of(folder: Path, more: Collection[str] = ()) -> dict[str, str]:
+    """File → SHA-256 of what is read of the folder; gigabytes, hashed once in a command. `more`: further suffixes."""
+    suffixes = {*_READ_SUFFIXES, *more}
+    read = [file for file in sorted(folder.iterdir()) if file.suffix in suffixes and file.is_file()]
     read = [file for file in read if not file.name.startswith(".")]
     looks = tuple((str(file), (stat := file.stat()).st_size, stat.st_mtime_ns) for file in read)
     return listing_of(looks, lambda: {file.name: sha256_of_file(file) for file in read})
+
+
+def check_pinned(model: str, revision: str | None) -> None:
+    """Raises ValueError where a name on the hub has no revision."""
+    if revision is None and not Path(model).is_absolute():
+        raise ValueError(
+            f'"{model}" is a name on the hub and needs `revision`, best a commit\'s hash: what a name means '
+            "can change, and stored features would not notice"
+        )
 
 
 class HuggingFaceSettings(Settings):
@@ -44,11 +55,7 @@ class HuggingFaceSettings(Settings):
 
     @model_validator(mode="after")
     def _pinned(self) -> HuggingFaceSettings:
-        if self.revision is None and not Path(self.model).is_absolute():
-            raise ValueError(
-                f'"{self.model}" is a name on the hub and needs `revision`, best a commit\'s hash: what a name means '
-                "can change, and stored features would not notice"
-            )
+        check_pinned(self.model, self.revision)
         return self
 
     def identity(self) -> dict[str, Any]:
@@ -61,7 +68,7 @@ class HuggingFaceSettings(Settings):
                 f"{folder}: no pretrained encoder there (config.json is missing). "
                 "Give a folder that save_pretrained wrote, or a name on the Hugging Face hub."
             )
-        return {"content": sha256_of_json(_content(folder)), **self._common()}
+        return {"content": sha256_of_json(content_of(folder)), **self._common()}
 
     def _common(self) -> dict[str, Any]:
         return {"kind": self.kind, "precision": self.precision, "padding": self.padding, "code_version": _CODE_VERSION}

@@ -27,7 +27,7 @@ FAMILIES = {
     "data2vec-audio": "data2vec-audio",
     "whisper": "Whisper",
 }
-_BROKEN = (OSError, ValueError, RuntimeError, KeyError, SafetensorError)
+BROKEN = (OSError, ValueError, RuntimeError, KeyError, SafetensorError)
 # What a checkpoint may lack: an encoder does not use it outside of training, or it is of Whisper's other half.
 _NOT_HEARD = ("masked_spec_embed", "decoder.")
 # While it loads, transformers replaces functions of its classes and of torch.nn.init for the whole process. Two loads
@@ -59,7 +59,7 @@ def load_encoder(settings: HuggingFaceSettings) -> tuple[Any, Any]:
 def _read_config(model: str, revision: str | None) -> Any:
     try:
         config = transformers.AutoConfig.from_pretrained(model, revision=revision)
-    except _BROKEN as error:
+    except BROKEN as error:
         raise CheckpointError(f"{model}: cannot be loaded as a speech encoder: config.json: {error}") from error
     if config.model_type not in FAMILIES:
         raise CheckpointError(
@@ -79,7 +79,7 @@ def _read_config(model: str, revision: str | None) -> Any:
 def _read_extractor(model: str, revision: str | None, config: Any) -> Any:
     try:
         extractor = transformers.AutoFeatureExtractor.from_pretrained(model, revision=revision)
-    except _BROKEN as error:
+    except BROKEN as error:
         raise CheckpointError(
             f"{model}: its feature extractor cannot be read (preprocessor_config.json is missing or damaged). "
             f"Copy that file from the model that this one was trained from. {error}"
@@ -104,11 +104,19 @@ def _read_extractor(model: str, revision: str | None, config: Any) -> Any:
 
 
 def _read_weights(settings: HuggingFaceSettings, config: Any) -> tuple[Any, Any]:
-    model = settings.model
     # WavLM's fused attention is ours, see `wavlm_attention.py`; transformers would refuse the name
     attention = None if config.model_type == "wavlm" else settings.attention
+    return read_weights(settings.model, settings.revision, "a speech encoder", attention)
+
+
+def read_weights(model: str, revision: str | None, what: str, attention: str | None = None) -> tuple[Any, Any]:
+    """The model in float32 as transformers loads it, and its account of weights that are missing or not used.
+
+    Raises:
+        CheckpointError: It cannot be loaded as `what`, or would have to be executed.
+    """
     # float32: "auto" would load an fp16 checkpoint as fp16 on a CPU too
-    given = {"revision": settings.revision, "dtype": torch.float32, "attn_implementation": attention}
+    given = {"revision": revision, "dtype": torch.float32, "attn_implementation": attention}
     try:
         with _one_at_a_time, _without_report():
             return _from_files(model, given)
@@ -118,8 +126,8 @@ def _read_weights(settings: HuggingFaceSettings, config: Any) -> tuple[Any, Any]
             f"where you trust them: load the model there, then save_pretrained(…), which writes model.safetensors. "
             f"{str(error).splitlines()[0]}"
         ) from error
-    except (*_BROKEN, ImportError) as error:
-        raise CheckpointError(f"{model}: cannot be loaded as a speech encoder: {error}") from error
+    except (*BROKEN, ImportError) as error:
+        raise CheckpointError(f"{model}: cannot be loaded as {what}: {error}") from error
 
 
 @contextmanager

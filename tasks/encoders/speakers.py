@@ -67,7 +67,8 @@ class SpeakerCentred:
         shift_BLD = torch.from_numpy(self._shift_GLD[who_B]).to(heard.values_BLTD)
         steps_T = torch.arange(heard.values_BLTD.shape[2], device=heard.values_BLTD.device)
         counts_BT = (steps_T < heard.n_frames_B[:, None]).to(heard.values_BLTD)  # what follows the last frame stays 0
-        return Frames(heard.values_BLTD - shift_BLD[:, :, None] * counts_BT[:, None, :, None], heard.n_frames_B)
+        shifted_BLTD = heard.values_BLTD - shift_BLD[:, :, None] * counts_BT[:, None, :, None]
+        return Frames(shifted_BLTD, heard.n_frames_B, heard.beside)
 
     def _shifts(self, labels_NC: FloatArray, groups: int) -> NDArray[np.float32]:
         """What is taken away from each speaker's clips; number 0 is who is not known."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.encoders import EncoderSettings
+from tasks.encoders import Part
 from tasks.encoders.base import Encoder, Frames
 from tasks.encoders.batches import AudioFile
 from tasks.storage.features import FeatureStore
@@ -18,12 +18,12 @@ from tasks.storage.files import sha256_of_json
 _SHARD_CLIPS, _SHARD_BATCHES, _SHARD_BYTES = 512, 8, 128 << 20
 
 
-def feature_store(encoder: EncoderSettings, features_folder: Path, *, frames: bool = False) -> FeatureStore:
+def feature_store(encoder: Part, features_folder: Path, *, frames: bool = False) -> FeatureStore:
     """The store of this encoder's time means, or of its frames."""
     return FeatureStore(store_folder(encoder, features_folder, frames=frames))
 
 
-def store_folder(encoder: EncoderSettings, features_folder: Path, *, frames: bool = False) -> Path:
+def store_folder(encoder: Part, features_folder: Path, *, frames: bool = False) -> Path:
     """Where that is; named after what the encoder is, so its files are read for it."""
     name = f"{encoder.kind}-{sha256_of_json(encoder.identity())[:16]}"
     return features_folder / (f"{name}-frames" if frames else name)

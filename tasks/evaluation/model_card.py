@@ -15,7 +15,7 @@ import jinja2
 import polars as pl
 import yaml
 
-from tasks.encoders.huggingface import HuggingFaceSettings
+from tasks.evaluation.card_encoder import encoder_row
 from tasks.evaluation.headline import headline, headline_without_gold, remarks
 from tasks.evaluation.report_rows import agreement_rows, metric_rows
 from tasks.evaluation.summary import summarise
@@ -24,6 +24,7 @@ from tasks.networks.config import ClassifierConfig
 from tasks.networks.export_onnx import TOLERANCE
 
 _SIMULATED = ": rules of prosody on this machine, not a language model"
+_POOLED = {"mean": "mean over time", "attentive": "attentive mean and standard deviation over time"}
 _LANGUAGE_CODE = re.compile(r"[a-z]{2,3}")
 
 
@@ -70,12 +71,14 @@ def render_card(data: CardData) -> str:
     page = {
         "pipeline": data.pipeline,
         "classes": config.classes,
-        "attentive": config.pooling == "attentive",
-        "encoder": _encoder(config, data.encoder_name),
+        "attentive": config.hears_frames,
+        "encoder": encoder_row(config, data.encoder_name),
         "head": {"told": _head(config)},
         "warm_starts": data.warm_starts,
         "teachers": [_teacher_row(teacher, data.pseudo_labels) for teacher in data.teachers],
-        "paid": [f"`{teacher.version}`" for teacher in data.teachers if teacher.kind != "mc_dropout"],
+        "paid": [
+            f"`{teacher.version}`" for teacher in data.teachers if teacher.kind not in ("mc_dropout", "zero_shot")
+        ],
         "settings": data.settings,
         "settings_yaml": yaml.safe_dump(dict(data.settings), sort_keys=False, allow_unicode=True),
         "versions": data.versions,
@@ -98,26 +101,12 @@ def _scores(metrics: Mapping[str, Any] | None, summary: Mapping[str, Any]) -> di
     return {"metrics": metrics, "metric_rows": metric_rows(metrics), "metric_n": metrics[STUDENT]["n"], **told}
 
 
-def _encoder(config: ClassifierConfig, name: str | None) -> dict[str, str | None]:
-    encoder, size = config.encoder, f"{config.n_layers} layers of {config.dim} features"
-    if not isinstance(encoder, HuggingFaceSettings):
-        return {"hub": None, "short": f"{encoder.kind}: part of mifuse", "told": f"`{encoder.kind}`, without weights"}
-    if not Path(encoder.model).is_absolute():
-        return {
-            "hub": encoder.model,
-            "short": f"`{encoder.model}`",
-            "told": f"`{encoder.model}` at revision `{encoder.revision}`, {size}, {encoder.precision}",
-        }
-    origin = f", copied from a folder called `{name}`" if name else ", fine-tuned"
-    return {"hub": None, "short": "of `encoder/`", "told": f"in `encoder/`{origin}; {size}, {encoder.precision}"}
-
-
 def _head(config: ClassifierConfig) -> str:
     layers = "a learnt sum of all layers" if config.layers == "weighted" and config.n_layers > 1 else "the last layer"
-    pooled = "mean" if config.pooling == "mean" else "attentive mean and standard deviation"
+    pooled = _POOLED[config.pooling] if isinstance(config.pooling, str) else config.pooling.told
     between = "ReLU, " if config.activation == "relu" else ""
     return (
-        f"{layers}, standardised, {pooled} over time, linear to {config.hidden}, {between}linear to "
+        f"{layers}, standardised, {pooled}, linear to {config.hidden}, {between}linear to "
         f"{config.n_outputs}; dropout {config.dropout:g} in training"
     )
 

@@ -1,8 +1,8 @@
 """The report: one self-contained HTML file that says whether the student beats its teachers, and shows why."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,16 @@ import polars as pl
 import yaml
 from markupsafe import Markup
 
+from tasks.contracts.class_map import told_unmapped
 from tasks.evaluation import report_rows as rows
 from tasks.evaluation.figures import draw_class_shares, draw_confusion, draw_reliability
+from tasks.evaluation.figures_of_repeats import draw_repeats
 from tasks.evaluation.figures_of_teachers import draw_mi, draw_mi_against_weight
 from tasks.evaluation.figures_of_training import draw_agreement, draw_losses, draw_shares, draw_ua
 from tasks.evaluation.headline import headline, headline_without_gold, remarks
 from tasks.evaluation.systems import compared, in_order, marked_title, system_title, text_proxies
+
+_MEMBERS = 12  # of a cohort, at most
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class ReportData:
     costs: dict[str, Any]  # calls, tokens, dollars, and how many draws were answered, refused, unparsable, failed
     ua_over_steps: pl.DataFrame | None = None  # of the student in training: step, ua; None without gold
     warnings: Sequence[str] = ()  # of the training
+    repeats: Mapping[str, pl.DataFrame] = field(default_factory=dict)  # teacher → how each pair of repeats did
+    cohort: pl.DataFrame | None = None  # one row per member, the best first; None of a student without
 
 
 def render_report(data: ReportData) -> str:
@@ -50,6 +56,8 @@ def render_report(data: ReportData) -> str:
         "metric_rows": rows.metric_rows(data.metrics) if data.metrics else [],
         "teachers": teachers,
         "proxies": text_proxies(data.pseudo_labels, teachers),
+        "unmapped": _unmapped(data.pseudo_labels, teachers),
+        "never_named": _never_named(data.pseudo_labels, teachers, data.classes),
         "teacher_rows": rows.teacher_rows(data.pseudo_labels, teachers),
         "agreement_rows": rows.agreement_rows(data.summary),
         "unsure_rows": rows.unsure_rows(data.pseudo_labels, data.predictions, teachers),
@@ -60,8 +68,22 @@ def render_report(data: ReportData) -> str:
         "costs": rows.cost_row(data.costs),
         "settings": _as_yaml(data.settings),
         "figures": _figures(data),
+        "members": data.cohort.head(_MEMBERS).to_dicts() if data.cohort is not None else [],
+        "repeats_n": {name: int(table["n"][0]) for name, table in data.repeats.items()},
     }
     return _environment().get_template("report.html").render(page)
+
+
+def _unmapped(pseudo_labels: pl.DataFrame, teachers: Sequence[str]) -> dict[str, str]:
+    """By teacher, how much of its mass means none of the classes; only those of which it is more than nothing."""
+    told = {name: told_unmapped(pseudo_labels[f"{name}_unmapped"].to_numpy()) for name in teachers}
+    return {name: sentence for name, sentence in told.items() if sentence}
+
+
+def _never_named(pseudo_labels: pl.DataFrame, teachers: Sequence[str], classes: Sequence[str]) -> dict[str, list[str]]:
+    """By teacher, the classes that it gives nothing in any clip, as one does that has never met them."""
+    found = {t: [c for c in classes if pseudo_labels[f"{t}_p_{c}"].max() == 0] for t in teachers}
+    return {teacher: names for teacher, names in found.items() if names}
 
 
 def _totals(data: ReportData) -> dict[str, Any]:
@@ -81,6 +103,7 @@ def _figures(data: ReportData) -> dict[str, list[Markup]]:
         "confusion": [draw_confusion(m["confusion"], classes, system_title(name)) for name, m in scored.items()],
         "reliability": [draw_reliability(m["reliability"], system_title(name), m["ece"]) for name, m in scored.items()],
         "training": [],
+        "repeats": [draw_repeats(table, system_title(name)) for name, table in data.repeats.items()],
         "shares": [draw_class_shares(rows.class_shares(data.summary, data.metrics, classes), classes)],
         "teachers": [
             draw(data.pseudo_labels, teacher, system_title(teacher))

@@ -6,7 +6,7 @@ from typing import Any
 
 from array_api_compat import array_namespace, device
 
-from tasks.maths.uncertainty import Array
+from tasks.maths.uncertainty import Array, entropy
 
 # Together all classes keep at least so much of a distribution: with four classes each at least about .01. A teacher
 # that never named a class may be wrong about it in one clip of a hundred; without a floor its word would be a veto.
@@ -54,6 +54,27 @@ def kl_divergence(p: Array, q: Array) -> Array:
     xp = array_namespace(p)
     p, q = floored(p), floored(q)
     return xp.clip(xp.sum(p * (xp.log(p) - xp.log(q)), axis=-1), min=0.0)  # rounding can fall below 0 by 1e-17
+
+
+def jensen_shannon(p: Array, q: Array) -> Array:
+    r"""How far two distributions are from their middle, without a floor::
+
+        JSD(p, q) = H[(p + q) / 2] - (H[p] + H[q]) / 2
+
+    Lin 1991 (doi:10.1109/18.61115).
+
+    Args:
+        p: Class probabilities, shape (..., C).
+        q: The same shape.
+
+    Returns:
+        Shape (...), nats, within [0, log 2], the same with p and q exchanged; log 2 where no class has mass in both.
+
+    >>> import numpy as np
+    >>> jensen_shannon(np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([[0.0, 1.0], [0.5, 0.5]])).round(4).tolist()
+    [0.6931, 0.0]
+    """
+    return entropy((p + q) / 2) - (entropy(p) + entropy(q)) / 2
 
 
 def softmax(logs: Array) -> Array:

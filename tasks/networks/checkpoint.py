@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tasks.contracts.class_map import did_you_mean
 from tasks.contracts.errors import CheckpointError
 from tasks.encoders.huggingface import HuggingFaceSettings
-from tasks.networks.labels import class_of_each
+from tasks.networks.places import Places, how_to_place
 
 _WAVE_MODELS = {"wavlm", "hubert", "wav2vec2", "data2vec-audio"}
 
@@ -19,25 +20,26 @@ def is_checkpoint(content: Any) -> bool:
 
 
 def config_of_checkpoint(
-    folder: Path, content: Mapping[str, Any], labels: Mapping[str, str | None], dropout_rate: float | None
+    folder: Path, content: Mapping[str, Any], dropout_rate: float | None, places: Places | None = None
 ) -> dict[str, Any]:
-    """What `ClassifierConfig` holds of it.
+    """What `ClassifierConfig` holds of it, with its own labels as classes; those of a regression are the places'.
 
     transformers pools after its first linear layer and has nothing between the two: the mean over time commutes with
     that, so the head gives the same logits. It has no dropout there either; ours sits on the pooled and hidden vector.
 
     Raises:
-        CheckpointError: No audio classifier, one of a family that is not known, or no dropout rate.
+        CheckpointError: No audio classifier, one of a family that is not known, no dropout rate, or places that are
+            not among its outputs.
     """
     _check_kind(folder, content)
+    _check_outputs(folder, content, places)
     whisper = content["model_type"] == "whisper"
     # transformers' own pooling counts the silence that Whisper's window is filled up with
     padding = {"padding": "counted"} if whisper else {}
     encoder = HuggingFaceSettings.model_validate({"model": str(folder.absolute())} | padding)
-    classes, groups = class_of_each(labels_of(content), labels, folder)
     return {
-        "classes": classes,
-        "groups": groups,
+        "classes": labels_of(content) if places is None else list(places.at),
+        "places": places,
         "encoder": encoder.model_dump(),
         "encoder_identity": encoder.identity(),
         "n_layers": _number(folder, content, "encoder_layers" if whisper else "num_hidden_layers") + _more(content),
@@ -80,12 +82,34 @@ def _check_kind(folder: Path, content: Mapping[str, Any]) -> None:
             f"{folder / 'config.json'}: id2label is {names}. Expected the name of each output by its number: "
             '{"0": "angry", "1": "happy"}.'
         )
-    problem = content.get("problem_type")
-    if problem not in (None, "single_label_classification") or len(labels_of(content)) < 2:
+
+
+def _check_outputs(folder: Path, content: Mapping[str, Any], places: Places | None) -> None:
+    problem, names = content.get("problem_type"), labels_of(content)
+    if problem == "regression":
+        if places is None:
+            raise CheckpointError(f"{folder}: {how_to_place(names)}")
+        if unknown := [name for name in places.dimensions if name not in names]:
+            raise CheckpointError(
+                f"{folder}: `places` names the dimension {', '.join(unknown)}; the checkpoint's are {', '.join(names)}."
+                + did_you_mean(unknown[0], names, else_known=False)
+            )
+        return
+    if places is not None:
+        raise CheckpointError(no_regression(folder, "a checkpoint of classes"))
+    if problem not in (None, "single_label_classification") or len(names) < 2:
         raise CheckpointError(
             f"{folder}: its outputs are no distribution over classes ({problem or 'regression'}, "
-            f"{len(labels_of(content))} outputs). Expected a classifier of which one class is right."
+            f"{len(names)} outputs). Expected a classifier of which one class is right."
         )
+
+
+def no_regression(folder: Path, found: str) -> str:
+    """`places` without numbers that could lie near them."""
+    return (
+        f"{folder}: `places` are for a checkpoint whose outputs are numbers such as valence and arousal "
+        f'(`"problem_type": "regression"` in its config.json); this is {found}. Take `places` and `spread` out.'
+    )
 
 
 def _more(content: Mapping[str, Any]) -> int:

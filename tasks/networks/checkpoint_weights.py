@@ -11,7 +11,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from tasks.contracts.errors import CheckpointError
-from tasks.networks.config import WEIGHTS_FILE, ClassifierConfig
+from tasks.networks.checkpoint import labels_of
+from tasks.networks.config import WEIGHTS_FILE, ClassifierConfig, read_content
+from tasks.networks.places import Places
 
 _INDEX_FILE = "model.safetensors.index.json"
 _PICKLE_FILE = "pytorch_model.bin"
@@ -35,12 +37,24 @@ def head_weights(folder: Path, config: ClassifierConfig) -> dict[str, torch.Tens
     names = _NAMES | ({"layer_scores": "layer_weights"} if weighted else {})
     found = _tensors(folder, list(names.values()))
     weights = {ours: found[theirs] for ours, theirs in names.items()}
+    if config.places is not None:
+        weights |= _placed(config.places, labels_of(read_content(folder)), weights)
     if weighted:
         scores_L = weights["layer_scores"]
         more = scores_L.new_full((config.n_layers - len(scores_L),), _NO_SHARE)  # the output, which they do not weigh
         weights["layer_scores"] = torch.cat([scores_L, more])
     shape = (config.n_layers, config.dim)
     return weights | {"mean_LD": torch.zeros(shape), "std_LD": torch.ones(shape)}
+
+
+def _placed(places: Places, outputs: Sequence[str], weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The regression's last layer and the places' one after the other, as one layer that gives class logits."""
+    to_CD, bias_C = (torch.from_numpy(array) for array in places.as_layer(outputs))
+    weight_DH, bias_D = weights["to_logits.weight"].double(), weights["to_logits.bias"].double()
+    return {
+        "to_logits.weight": (to_CD @ weight_DH).float(),
+        "to_logits.bias": (to_CD @ bias_D + bias_C).float(),
+    }
 
 
 def _tensors(folder: Path, names: Sequence[str]) -> dict[str, torch.Tensor]:

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tasks.contracts.errors import CheckpointError
-from tasks.encoders.huggingface import HuggingFaceSettings
+from tasks.encoders.joined import JoinedSettings
 from tasks.networks.config import ClassifierConfig, read_config
 from tasks.networks.folder import load_classifier, save_classifier
+from tasks.networks.folder_parts import folder_of, local_parts
 from tasks.storage.files import make_folder, remove
 
 
@@ -44,15 +45,14 @@ def export_student(student: Path, folder: Path) -> ClassifierConfig:
         CheckpointError: Not a student's folder, or its encoder is gone.
     """
     head, config = load_classifier(student)
-    save_classifier(folder, head, config, _local_encoder(config))
+    save_classifier(folder, head, config, _local_encoder(config), local_parts(config))
     return read_config(folder)
 
 
 def _local_encoder(config: ClassifierConfig) -> Path | None:
     """The folder of an encoder that nobody else can be expected to have."""
     encoder = config.encoder
-    if not isinstance(encoder, HuggingFaceSettings) or not Path(encoder.model).is_absolute():
-        return None
-    if not Path(encoder.model).is_dir():
-        raise CheckpointError(f"{encoder.model}: the student's encoder is gone. Bring this folder back.")
-    return Path(encoder.model)
+    folder = None if isinstance(encoder, JoinedSettings) else folder_of(encoder)
+    if folder is not None and not folder.is_dir():
+        raise CheckpointError(f"{folder}: the student's encoder is gone. Bring this folder back.")
+    return folder

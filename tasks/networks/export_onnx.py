@@ -20,7 +20,9 @@ from torch import nn
 from tasks.contracts.errors import CheckpointError, SettingsError
 from tasks.encoders.base import Encoder, Frames
 from tasks.encoders.batches import AudioFile
+from tasks.encoders.clap import ClapSettings
 from tasks.encoders.huggingface import HuggingFaceSettings
+from tasks.encoders.joined import JoinedSettings
 from tasks.encoders.waves import wave_of
 from tasks.encoders.windows import WINDOW
 from tasks.networks.config import ClassifierConfig
@@ -54,10 +56,15 @@ def export_onnx(head: Head, config: ClassifierConfig, folder: Path, clips: Seque
         clips: Real ones, at least one, that both files are compared with torch on; their first 30 s.
 
     Raises:
-        CheckpointError: ONNX gives other probabilities than torch.
+        CheckpointError: ONNX gives other probabilities than torch, or an encoder that is not made for it.
         ClipsError: A clip that cannot be read.
     """
     encoder = config.encoder
+    if isinstance(encoder, ClapSettings | JoinedSettings):
+        raise CheckpointError(
+            f"--onnx: the student's encoder is of kind {encoder.kind}, which has not been made into a graph. Export "
+            "without `--onnx`."
+        )
     if isinstance(encoder, HuggingFaceSettings):
         encoder = encoder.model_copy(update={"precision": "float32"})
     cases = _cases(head, encoder.build("cpu"), clips)
@@ -78,7 +85,7 @@ def _cases(
     found = []
     for clip in clips:
         wave = wave_of(clip)[:WINDOW]
-        heard = encoder.hear([wave], frames=head.pooling is not None)
+        heard = encoder.hear([wave], frames=head.config.hears_frames)
         found.append((str(clip.path), wave, heard, head(heard).softmax(dim=-1)))
     return found
 
@@ -102,7 +109,7 @@ class _OfFrames(_OfMeans):
 
 
 def _head_inputs(head: Head, heard: Frames) -> Inputs:
-    if head.pooling is None:
+    if not head.config.hears_frames:
         return {"features": heard.means_BLD().numpy()}
     return {"features": heard.values_BLTD.numpy(), "n_frames": heard.n_frames_B.numpy()}
 
@@ -112,7 +119,7 @@ def _write_head(head: Head, config: ClassifierConfig, path: Path, heard: Sequenc
     given = {
         name: torch.from_numpy(array).repeat_interleave(2, 0) for name, array in _head_inputs(head, heard[0]).items()
     }
-    if head.pooling is None:
+    if not head.config.hears_frames:
         return _write(_OfMeans(head), config, path, given, {"features": {0: clips}})
     shapes = {"features": {0: clips, 2: torch.export.Dim("frames", min=2)}, "n_frames": {0: clips}}
     return _write(_OfFrames(head), config, path, given, shapes)

@@ -44,7 +44,7 @@ class _WaveClassifier(nn.Module):
 
     def forward(self, wave: torch.Tensor) -> torch.Tensor:
         layers_LTD, counts_T = self.listener(wave[0])
-        if self.head.pooling is None:  # as the encoder does it: a sum by matrix product, divided by the count
+        if not self.head.config.hears_frames:  # as the encoder does it: a sum by matrix product, divided by the count
             means_LD = (counts_T[None, None] @ layers_LTD)[:, 0] / counts_T.sum()
             heard = Frames.of_means(means_LD[None])
         else:

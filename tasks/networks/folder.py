@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import json
-import shutil
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
+from tasks.contracts.class_map import Meaning
 from tasks.contracts.errors import CheckpointError
-from tasks.encoders.huggingface import HuggingFaceSettings
+from tasks.encoders.joined import JoinedSettings
 from tasks.networks.checkpoint import is_checkpoint
 from tasks.networks.checkpoint_weights import head_weights
 from tasks.networks.config import CONFIG_FILE, WEIGHTS_FILE, ClassifierConfig, read_config, read_content
+from tasks.networks.folder_parts import ENCODER_FOLDER as ENCODER_FOLDER
+from tasks.networks.folder_parts import copy_folder, folder_of, with_parts
 from tasks.networks.head import Head
-from tasks.storage.files import make_folder, remove, replacing
+from tasks.networks.places import Places
+from tasks.storage.files import make_folder, replacing
 
-ENCODER_FOLDER = "encoder"
 
-
-def save_classifier(folder: Path, head: Head, config: ClassifierConfig, encoder_folder: Path | None = None) -> None:
+def save_classifier(
+    folder: Path,
+    head: Head,
+    config: ClassifierConfig,
+    encoder_folder: Path | None = None,
+    parts: Mapping[int, Path] = {},
+) -> None:
     """Writes the folder; the weights first, so that a folder with a config is whole.
 
     Args:
@@ -30,8 +36,10 @@ def save_classifier(folder: Path, head: Head, config: ClassifierConfig, encoder_
         head: On any device.
         config: Its settings.
         encoder_folder: A fine-tuned encoder, which then lies in the folder and moves with it.
+        parts: The same of a joined encoder's parts, by their places.
     """
     make_folder(folder)
+    config = with_parts(folder, config, parts)
     if encoder_folder is not None:
         config = _with_encoder(folder, config, encoder_folder)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in head.state_dict().items()}
@@ -44,18 +52,22 @@ def save_classifier(folder: Path, head: Head, config: ClassifierConfig, encoder_
 
 
 def load_classifier(
-    folder: Path, labels: Mapping[str, str | None] = {}, dropout_rate: float | None = None
+    folder: Path,
+    labels: Mapping[str, Meaning] = {},
+    dropout_rate: float | None = None,
+    places: Places | None = None,
 ) -> tuple[Head, ClassifierConfig]:
     """The head in evaluation mode on the CPU, and its config; see `read_config`.
 
     Raises:
         CheckpointError: Not a classifier folder, weights that do not fit its config, or one that is not finite.
     """
-    config = read_config(folder, labels, dropout_rate)
+    found = read_config(folder, labels, dropout_rate, places)
+    config = found.model_copy(update={"places": None})  # they are in the weights now, and so in a student's
     head = Head(config)
     try:
         theirs = is_checkpoint(read_content(folder))
-        head.load_state_dict(head_weights(folder, config) if theirs else load_file(folder / WEIGHTS_FILE))
+        head.load_state_dict(head_weights(folder, found) if theirs else load_file(folder / WEIGHTS_FILE))
     except (RuntimeError, SafetensorError, OSError) as error:
         raise CheckpointError(f"{folder / WEIGHTS_FILE}: does not fit {CONFIG_FILE}: {error}") from error
     if bad := [name for name, weights in head.state_dict().items() if not weights.isfinite().all()]:
@@ -70,25 +82,14 @@ def own_encoder(folder: Path, config: ClassifierConfig) -> Path | None:
     """The encoder that lies in the classifier's folder: a student of it must carry it on."""
     place = folder.absolute() / ENCODER_FOLDER
     encoder = config.encoder
-    return place if isinstance(encoder, HuggingFaceSettings) and Path(encoder.model) == place else None
+    return place if not isinstance(encoder, JoinedSettings) and folder_of(encoder) == place else None
 
 
 def _with_encoder(folder: Path, config: ClassifierConfig, encoder_folder: Path) -> ClassifierConfig:
     place = folder.absolute() / ENCODER_FOLDER
     if encoder_folder.absolute() != place:
-        _copy_folder(encoder_folder, place)
+        copy_folder(encoder_folder, place)
     encoder = config.encoder.model_copy(update={"model": str(place), "revision": None})
     # With "./" it is a path even when it has gone; see `FolderOrHubName`.
     moving = encoder.model_copy(update={"model": f"./{ENCODER_FOLDER}"})
     return config.model_copy(update={"encoder": moving, "encoder_identity": encoder.identity()})
-
-
-def _copy_folder(source: Path, place: Path) -> None:
-    """A copy, not hard links: who trains again writes into the old files, and the copy must stay as it is."""
-    temporary = place.with_name(f".{place.name}-{uuid.uuid4().hex}")
-    try:
-        shutil.copytree(source, temporary)
-        remove(place)
-        temporary.rename(place)
-    finally:
-        remove(temporary)

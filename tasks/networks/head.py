@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from tasks.contracts.class_map import MOST_UNMAPPED
 from tasks.contracts.errors import CheckpointError
 from tasks.encoders.base import Frames
 from tasks.maths.masks import masks_of
 from tasks.networks.config import ClassifierConfig
-from tasks.networks.pooling import AttentiveStatistics
+from tasks.networks.outputs import OutputsOfClasses
+from tasks.networks.pooling import AttentiveStatistics, Pooling
 from tasks.networks.statistics import Statistics
 
 
@@ -34,7 +36,7 @@ class Head(nn.Module):
     mean_LD: torch.Tensor
     std_LD: torch.Tensor
     layer_scores: nn.Parameter | None
-    pooling: AttentiveStatistics | None
+    pooling: Pooling | None
 
     def __init__(self, config: ClassifierConfig) -> None:
         super().__init__()
@@ -50,7 +52,8 @@ class Head(nn.Module):
         self.to_logits = nn.Linear(config.hidden, config.n_outputs)
         self.pooling = pooling
         self._relu = config.activation == "relu"
-        self._outputs_of_class = config.outputs_of_class()
+        outputs_of_class = config.outputs_of_class()
+        self.by_class = None if outputs_of_class is None else OutputsOfClasses(outputs_of_class, config.n_outputs)
 
     def standardise_by(self, statistics: Statistics) -> None:
         """Takes mean and standard deviation per feature from there.
@@ -70,9 +73,15 @@ class Head(nn.Module):
         """Logits: (N, C) without dropout, (N, K, C) with the masks of K passes."""
         return self.logits(self.hidden(heard, masks), masks)
 
-    def hidden(self, heard: Frames, masks: Masks | None = None) -> torch.Tensor:
-        """What the last linear layer hears, before its dropout: (N, H) without dropout, (N, K, H) with masks."""
-        pooled = self.pooled(heard)
+    def hidden(self, heard: Frames, masks: Masks | None = None, pooled: torch.Tensor | None = None) -> torch.Tensor:
+        """What the last linear layer hears, before its dropout: (N, H) without dropout, (N, K, H) with masks.
+
+        Args:
+            heard: Of N clips.
+            masks: Of K passes.
+            pooled: What `pooled` gave of the same clips, where that is wanted too.
+        """
+        pooled = self.pooled(heard) if pooled is None else pooled
         if masks is not None:
             pooled = pooled[:, None] * masks.pooled_NKD
         hidden = self.to_hidden(pooled)
@@ -81,7 +90,14 @@ class Head(nn.Module):
     def logits(self, hidden: torch.Tensor, masks: Masks | None = None) -> torch.Tensor:
         """Of what `hidden` gave, with the same masks."""
         logits: torch.Tensor = self.to_logits(hidden if masks is None else hidden * masks.hidden_NKH)
-        return logits if self._outputs_of_class is None else _by_class(logits, self._outputs_of_class)
+        return logits if self.by_class is None else self.by_class(logits)
+
+    def answers(self, hidden: torch.Tensor, masks: Masks | None = None) -> torch.Tensor:
+        """Whether a pass leaves enough to the classes, boolean, (N,) or (N, K); see `ClassMap`."""
+        if self.by_class is None or not self.by_class.leaves_out:
+            return torch.ones(hidden.shape[:-1], dtype=torch.bool, device=hidden.device)
+        outputs = self.to_logits(hidden if masks is None else hidden * masks.hidden_NKH)
+        return self.by_class.mapped(outputs) >= 1 - MOST_UNMAPPED
 
     def pooled(self, heard: Frames) -> torch.Tensor:
         """One vector a clip, before its dropout: (N, D)."""
@@ -114,11 +130,8 @@ class Head(nn.Module):
         return Masks(*masks_of(keys_NK, sum(sizes), self.dropout, layer=0).split(sizes, dim=-1))
 
 
-def _pooling_of(config: ClassifierConfig) -> AttentiveStatistics | None:
+def _pooling_of(config: ClassifierConfig) -> Pooling | None:
     """None: the mean over time."""
-    return AttentiveStatistics(config.dim) if config.pooling == "attentive" else None
-
-
-def _by_class(logits: torch.Tensor, outputs_of_class: list[list[int]]) -> torch.Tensor:
-    """The outputs of one class add up; those that are left out take no part, so the rest is renormalised."""
-    return torch.stack([logits[..., outputs].logsumexp(dim=-1) for outputs in outputs_of_class], dim=-1)
+    if isinstance(config.pooling, str):
+        return AttentiveStatistics(config.dim) if config.pooling == "attentive" else None
+    return config.pooling.build(config)

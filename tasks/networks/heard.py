@@ -9,6 +9,7 @@ from typing import Any
 from tasks.contracts.errors import CheckpointError
 from tasks.encoders.base import Encoder
 from tasks.encoders.features import AudioFile, Features, features_of
+from tasks.encoders.joined_features import JoinedEncoder, JoinedFeatures
 from tasks.networks.config import ClassifierConfig
 
 
@@ -33,11 +34,21 @@ def features_for(
 
 def check_fits(config: ClassifierConfig, found: Features | Encoder) -> None:
     """Raises CheckpointError where the encoder has another number of layers or features than the head expects."""
-    if (found.n_layers, found.dim) != (config.n_layers, config.dim):  # torch might stretch one to fit the other
+    expected, given = [(config.n_layers, config.dim), *config.beside], [(found.n_layers, found.dim), *beside_of(found)]
+    if expected != given:  # torch might stretch one to fit the other
         raise CheckpointError(
-            f"the classifier's head is for {config.n_layers} layers of {config.dim} features; its encoder "
-            f"({config.encoder.kind}) gives {found.n_layers} of {found.dim}. Train the classifier again."
+            f"the classifier's head is for {_told(expected)}; its encoder ({config.encoder.kind}) gives "
+            f"{_told(given)}. Train the classifier again."
         )
+
+
+def beside_of(found: Features | Encoder) -> list[tuple[int, int]]:
+    """Layers and features of the further representations: see `ClassifierConfig.beside`."""
+    return found.beside if isinstance(found, JoinedFeatures | JoinedEncoder) else []
+
+
+def _told(shapes: Sequence[tuple[int, int]]) -> str:
+    return " beside ".join(f"{n_layers} layers of {dim} features" for n_layers, dim in shapes)
 
 
 def clips_at_once(config: ClassifierConfig) -> int:

@@ -13,15 +13,14 @@ from numpy.typing import NDArray
 
 from tasks.encoders.base import Encoder, Frames
 from tasks.encoders.batches import AudioFile, plan_batches
-from tasks.encoders.features import StoredFeatures
 from tasks.encoders.hearing import hear_batches
-from tasks.encoders.storing import feature_store, store_batches
 from tasks.maths.threads import one_thread
 from tasks.maths.uncertainty import entropy, mean_draw, mutual_information
 from tasks.networks.config import check_encoder, read_config
 from tasks.networks.folder import load_classifier
 from tasks.networks.heard import check_fits, clips_at_once
 from tasks.networks.passes import dropout_passes
+from tasks.networks.predict_kept import KeptFeatures
 
 _BATCH_SECONDS = 240.0
 FloatArray = NDArray[np.float64]
@@ -57,13 +56,11 @@ class Predictor:
         self._draws, self._seed, self._device = draws, seed, device
         self._frames = self.config.hears_frames
         is_kept = features is not None and not (self._frames and self.config.frames == "recompute")
-        self._store = (
-            feature_store(self.config.encoder, features, frames=self._frames) if features and is_kept else None
-        )
+        self._kept = KeptFeatures(self.config, features, _BATCH_SECONDS, device) if features and is_kept else None
 
     @cached_property
     def _encoder(self) -> Encoder:
-        """Loaded only when a clip comes that is not stored."""
+        """Loaded only when it is to hear something; of several parts those that hear audio."""
         encoder: Encoder = self.config.encoder.build(self._device)
         check_fits(self.config, encoder)
         return encoder
@@ -104,18 +101,14 @@ class Predictor:
         self, files: list[AudioFile], told: Callable[[Sequence[AudioFile]], object]
     ) -> Iterator[tuple[Sequence[AudioFile], Frames]]:
         """What the head hears of each clip, on the CPU."""
-        if self._store is None:
+        if self._kept is None:
             for some, heard in hear_batches(
                 self._encoder, plan_batches(files, (), _BATCH_SECONDS), frames=self._frames
             ):
                 told(some)
                 yield some, heard.to("cpu")
             return
-        known = self._store.known()
-        told([file for file in files if file.sha256 in known])
-        if missing := plan_batches(files, known, _BATCH_SECONDS):
-            store_batches(self._encoder, missing, self._store, frames=self._frames, told=told)
-        found = StoredFeatures(self._store, [file.sha256 for file in files])
+        found = self._kept.of(files, told)
         check_fits(self.config, found)
         at_once = clips_at_once(self.config)
         for at in range(0, len(files), at_once):

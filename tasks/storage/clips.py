@@ -64,7 +64,16 @@ def each_audio_once(clips: pl.DataFrame) -> pl.DataFrame:
 
 def speakers_of(clips: pl.DataFrame, sha256s: Sequence[str]) -> list[str | None]:
     """Who speaks in each audio content; None where the manifest does not say, or names two for the same recording."""
-    # Not the first row's: rows are in order of clip_id, and a renamed file must not change who speaks.
-    named = clips.filter(pl.col("speaker") != "").group_by("sha256").agg(pl.col("speaker").unique())
-    known = {sha256: speakers[0] for sha256, speakers in named.iter_rows() if len(speakers) == 1}
+    return _agreed(clips, "speaker", sha256s)
+
+
+def transcripts_of(clips: pl.DataFrame, sha256s: Sequence[str]) -> list[str | None]:
+    """What is said in each audio content; None where the manifest does not say, or says two things of it."""
+    return _agreed(clips, "transcript", sha256s)
+
+
+def _agreed(clips: pl.DataFrame, column: str, sha256s: Sequence[str]) -> list[str | None]:
+    # Not the first row's: rows are in order of clip_id, and a renamed file must not change what is known of it.
+    named = clips.filter(pl.col(column) != "").group_by("sha256").agg(pl.col(column).unique())
+    known = {sha256: values[0] for sha256, values in named.iter_rows() if len(values) == 1}
     return [known.get(sha256) for sha256 in sha256s]

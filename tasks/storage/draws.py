@@ -48,6 +48,13 @@ def as_draws(
     return probs_NKC, valid_NK
 
 
+def read_unmapped(path: Path, sha256s: Sequence[str]) -> NDArray[np.float64]:
+    """The mean mass that a clip's draws left to labels without a class, (N,); NaN where no draw says anything."""
+    rows = pl.read_parquet(path, columns=["sha256", "draw", "unmapped"]).drop_nulls("unmapped")
+    means = dict(rows.unique(["sha256", "draw"]).group_by("sha256").agg(pl.col("unmapped").sort().mean()).iter_rows())
+    return np.array([means.get(sha256, np.nan) for sha256 in sha256s], dtype=np.float64)
+
+
 def how_heard(path: Path) -> str:
     """How the teacher of a table of draws came to know of the clips: "audio" or "text proxy"."""
     return str(pl.read_parquet(path, columns=["heard"], n_rows=1)["heard"].item())

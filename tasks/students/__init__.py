@@ -10,7 +10,9 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from tasks.students.aad import AaDSettings
+from tasks.students.cohort import CohortSettings
 from tasks.students.dine import DINESettings
+from tasks.students.label_signal import LabelSignalSettings
 from tasks.students.mi_fuse import MIFuseSettings
 from tasks.students.nrc import NRCSettings
 from tasks.students.prode import ProDeSettings
@@ -23,7 +25,15 @@ def _mi_fuse_unless_said(given: Any) -> Any:
 
 
 StudentSettings = Annotated[
-    AaDSettings | DINESettings | MIFuseSettings | NRCSettings | ProDeSettings | SHOTSettings | SourceOnlySettings,
+    AaDSettings
+    | CohortSettings
+    | DINESettings
+    | LabelSignalSettings
+    | MIFuseSettings
+    | NRCSettings
+    | ProDeSettings
+    | SHOTSettings
+    | SourceOnlySettings,
     Field(discriminator="kind"),
     BeforeValidator(_mi_fuse_unless_said),
 ]

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from tasks.encoders.features import Features
 from tasks.fusion.base import Draws, FittedRule
@@ -27,6 +29,8 @@ class TrainingData:
         names: What the clips are called in messages; their numbers when None.
         speakers: Who speaks, None where that is not known; None when no trainer asks.
         stored: What the head heard before any training of its encoder; `features` itself when None.
+        others: What further representations make of the same clips, in the order of `CohortSettings.beside`.
+        lacks_TC: Which classes each teacher has never met, the classifier last; for trainers that label anew.
     """
 
     features: Features
@@ -38,6 +42,8 @@ class TrainingData:
     names: Sequence[str] | None = None
     speakers: Sequence[str | None] | None = None
     stored: Features | None = None
+    lacks_TC: NDArray[np.bool_] | None = None
+    others: Sequence[Features] = ()
 
     @property
     def still(self) -> Features:
@@ -72,12 +78,16 @@ class Student:
         curves: One dict per reported step.
         named: What it named the clips on its way.
         labels_NC: What it learnt from, where the trainer made other labels than the pipeline's.
+        cohort: One row per member, where it learnt from a cohort.
+        warnings: What the trainer itself has to say of how it went.
     """
 
     head: Head
     curves: list[dict[str, float]] = field(default_factory=list)
     named: Named | None = None
     labels_NC: torch.Tensor | None = None
+    cohort: list[dict[str, Any]] | None = None
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass

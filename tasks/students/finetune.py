@@ -43,8 +43,8 @@ def clips_in_training(
     encoder = config.encoder
     if not isinstance(encoder, HuggingFaceSettings):
         raise CheckpointError(
-            f"{classifier.path}: its encoder is {encoder.kind}, which has no weights to train. Take "
-            "`student.trainable` away, or give a classifier with a pretrained encoder."
+            f"{classifier.path}: its encoder is {encoder.kind}, which has no weights to train or stays as it is. Take "
+            "`student.trainable` away, or give a classifier with an encoder of kind huggingface."
         )
     check_encoder(config, classifier.path)
     built = encoder.build(processes.device or classifier.device)

@@ -23,9 +23,9 @@ def write_training(
     warnings: Sequence[str],
     started: Mapping[str, Any] = {},
 ) -> None:
-    """Writes `curves.parquet`, `warnings.json` and, where there is something to put in, the other three.
+    """Writes `curves.parquet`, `warnings.json` and, where there is something to put in, the other four.
 
-    Those are `named.parquet`, `labels.parquet` and `started.json`.
+    Those are `named.parquet`, `labels.parquet`, `cohort.parquet` and `started.json`.
 
     Args:
         out: `student/`.
@@ -35,10 +35,13 @@ def write_training(
         warnings: Sentences.
         started: What it went on from; empty where no warm start was asked for.
     """
-    pl.DataFrame(trained.curves).write_parquet(out / "curves.parquet")
+    # Not by the first points alone: a trainer with more than one part tells of each something else.
+    pl.DataFrame(trained.curves, infer_schema_length=None).write_parquet(out / "curves.parquet")
     write_json(out / "warnings.json", list(warnings))
     if started:
         write_json(out / STARTED_FILE, dict(started))
+    if trained.cohort is not None:
+        pl.DataFrame(trained.cohort).write_parquet(out / "cohort.parquet")
     if trained.named is not None:
         _named_table(trained.named, sha256s, classes).write_parquet(out / "named.parquet")
     if trained.labels_NC is not None:

@@ -90,9 +90,10 @@ class Loop:
 
     def _learn(self, epoch: int, rows_B: torch.Tensor, heard: Frames) -> None:
         masks = self._head.keyed_masks(self._chance.keys(DROPOUT, self.step, rows_B))
-        hidden_B1H = self._head.hidden(heard, masks)
+        pooled_BD = self._head.pooled(heard)
+        hidden_B1H = self._head.hidden(heard, masks, pooled_BD)
         logits_BC = self._head.logits(hidden_B1H, masks)[:, 0]
-        parts = self._objective.parts(Moment(self.step, epoch, rows_B, heard, hidden_B1H[:, 0], logits_BC))
+        parts = self._objective.parts(Moment(self.step, epoch, rows_B, heard, hidden_B1H[:, 0], logits_BC, pooled_BD))
         loss = reduce(torch.add, parts.values())
         self._descend(loss)
         self._objective.learned()

@@ -50,8 +50,9 @@ class MIFuseObjective:
         if refresh == "never":
             self._target_BC = self._data.labels_NC[rows_B]
         elif refresh == "step":
-            self._drawn_BKC = self._passes(step, rows_B, heard)
-            self._target_BC = self._fused(step, rows_B, self._drawn_BKC)
+            drawn = self._passes(step, rows_B, heard)
+            self._drawn_BKC = drawn.probs_NKC
+            self._target_BC = self._fused(step, rows_B, drawn)
         else:
             if self._epoch_of != epoch:
                 self._renew_all(step, epoch)
@@ -65,27 +66,30 @@ class MIFuseObjective:
         everything = torch.arange(len(self._data))
         # A batch at a time: all clips' frames may not fit into memory.
         size = min(self._settings.batch_size, len(self._data))
-        drawn_NKC = torch.cat(
-            [
-                self._passes(epoch, some_B, self._data.features.rows(some_B.tolist()).to("cpu"))
-                for some_B in everything.split(size)
-            ]
-        )
-        self._epoch_labels_NC, self._epoch_teacher_NC = self._fused(step, everything, drawn_NKC), drawn_NKC.mean(dim=1)
+        parts = [
+            self._passes(epoch, some_B, self._data.features.rows(some_B.tolist()).to("cpu"))
+            for some_B in everything.split(size)
+        ]
+        drawn_NKC = torch.cat([part.probs_NKC for part in parts])
+        drawn = Draws(drawn_NKC, torch.cat([part.valid_NK for part in parts]))
+        self._epoch_labels_NC, self._epoch_teacher_NC = self._fused(step, everything, drawn), drawn_NKC.mean(dim=1)
         self._epoch_of = epoch
 
-    def _passes(self, position: int, rows_B: torch.Tensor, heard: Frames) -> torch.Tensor:
+    def _passes(self, position: int, rows_B: torch.Tensor, heard: Frames) -> Draws:
         """Fresh draws of the moving teacher, shape (B, K, C)."""
         keys_BK = self._chance.keys(_PASSES, position, rows_B, self._data.classifier_draws)
-        return torch.softmax(self._teacher(heard, self._teacher.keyed_masks(keys_BK)), dim=-1)
+        masks = self._teacher.keyed_masks(keys_BK)
+        hidden_BKH = self._teacher.hidden(heard, masks)
+        probs_BKC = torch.softmax(self._teacher.logits(hidden_BKH, masks), dim=-1)
+        return Draws(probs_BKC, self._teacher.answers(hidden_BKH, masks))
 
-    def _fused(self, step: int, rows_B: torch.Tensor, probs_BKC: torch.Tensor) -> torch.Tensor:
+    def _fused(self, step: int, rows_B: torch.Tensor, drawn: Draws) -> torch.Tensor:
         """The pipeline's rule over the fixed draws and fresh draws of the moving teacher."""
         assert self._data.rule is not None
-        if not math.isfinite(probs_BKC.sum().item()):
+        if not math.isfinite(drawn.probs_NKC.sum().item()):
             raise not_finite("the moving teacher's draws are not finite", step, self._settings.learning_rate)
         # In NumPy: on arrays this small torch's calls cost several times what the numbers do.
-        fresh = Draws(probs_BKC.numpy(), np.ones(probs_BKC.shape[:2], dtype=bool))
+        fresh = Draws(drawn.probs_NKC.numpy(), drawn.valid_NK.numpy())
         rows = rows_B.numpy()
         draws = [
             fresh if fixed is None else Draws(fixed.probs_NKC[rows], fixed.valid_NK[rows]) for fixed in self._fixed

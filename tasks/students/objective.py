@@ -36,6 +36,7 @@ class Moment:
         heard: Their features, on the CPU.
         hidden_BH: What the student's last layer hears, with dropout.
         logits_BC: What the student says, with dropout.
+        pooled_BD: One vector a clip, from which both are made, before any dropout.
     """
 
     step: int
@@ -44,6 +45,7 @@ class Moment:
     heard: Frames
     hidden_BH: torch.Tensor
     logits_BC: torch.Tensor
+    pooled_BD: torch.Tensor
 
 
 class Objective(Protocol):

@@ -14,6 +14,7 @@ from tasks.encoders.embedding import embed
 from tasks.encoders.features import Features
 from tasks.encoders.speakers import SpeakerCentred
 from tasks.fusion.base import Draws
+from tasks.fusion.completing import completed
 from tasks.fusion.generative import GenerativeRule
 from tasks.maths.threads import one_thread
 from tasks.networks.head import Head
@@ -47,7 +48,6 @@ def relabelled(
     if data.speakers is not None and any(name is not None for name in data.speakers):
         # What tells speakers apart is what is left once the labels of the first round have explained their part.
         labels_NC = _labels(head, SpeakerCentred(heard, data.speakers, labels_NC), data, seed, standardise)
-    # None is missing: of each clip there are as many draws of the classifier as the rule needs.
     return replace(data, labels_NC=torch.from_numpy(labels_NC).to(data.labels_NC))
 
 
@@ -61,18 +61,24 @@ def _labels(
         hearing.standardise_by(statistics_of(features))
     teachers = [*paid, _anew(hearing, features, data.classifier_draws, Chance(seed))]
     said = [Draws(teacher.probs_NKC.double().numpy(), teacher.valid_NK.numpy()) for teacher in teachers]
+    if data.lacks_TC is not None:
+        said = completed(said, data.lacks_TC)
     seen_ND = embed(features)
     fitted = GenerativeRule().fit(said, [str(t) for t in range(len(said))], seen_ND)
-    return np.asarray(fitted.posterior(said, seen_ND))
+    labels_NC = np.asarray(fitted.posterior(said, seen_ND))
+    # A clip of which no teacher says enough keeps the label that it came with.
+    return np.where(np.isnan(labels_NC), data.labels_NC.double().numpy(), labels_NC)
 
 
 @torch.no_grad()
 def _anew(head: Head, features: Features, draws: int, chance: Chance) -> Draws:
     """The classifier's draws of these features; a chunk at a time."""
-    parts = []
+    parts: list[torch.Tensor] = []
+    valid: list[torch.Tensor] = []
     with one_thread():
         for rows_B in torch.arange(len(features)).split(_CHUNK_CLIPS):
             masks = head.keyed_masks(chance.keys(_PASSES, 0, rows_B, draws))
-            parts.append(torch.softmax(head(features.rows(rows_B.tolist()).to("cpu"), masks), dim=-1))
-    probs_NKC = torch.cat(parts)
-    return Draws(probs_NKC, torch.ones(probs_NKC.shape[:2], dtype=torch.bool))
+            hidden_BKH = head.hidden(features.rows(rows_B.tolist()).to("cpu"), masks)
+            parts.append(torch.softmax(head.logits(hidden_BKH, masks), dim=-1))
+            valid.append(head.answers(hidden_BKH, masks))
+    return Draws(torch.cat(parts), torch.cat(valid))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -13,6 +14,7 @@ from tasks.encoders.features import Part
 from tasks.maths.threads import one_thread
 from tasks.networks.config import ClassifierConfig
 from tasks.networks.head import Head
+from tasks.networks.late_fusion import Named, named_classes
 from tasks.networks.statistics import statistics_of
 from tasks.students.base import Checkpoint
 from tasks.students.source_clips import LabelledClips, Split, split_clips
@@ -107,7 +109,7 @@ class _Trainer:
 
     def threads(self) -> AbstractContextManager[None]:
         """One thread for small matrices, so that the same input gives the same bits; frames are too large for one."""
-        is_small = self._config.pooling == "mean" and not self._start
+        is_small = not self._config.hears_frames and not self._start
         return one_thread() if is_small else nullcontext()
 
     def run(self, seed: int) -> Run:
@@ -141,7 +143,12 @@ class _Trainer:
             for parameter, start in zip(self._hearing.trained(), self._start, strict=True):
                 parameter.copy_(start)
         statistics = statistics_of(Part(self._clips.features, rows))
-        return Network(new_head(self._config, statistics, seed), self._hearing)
+        return Network(new_head(self._config, statistics, seed, self._named), self._hearing)
+
+    @cached_property
+    def _named(self) -> Named | None:
+        """The classes in a zero-shot model's words: once for all runs, and only where the head asks for it."""
+        return named_classes(self._config)
 
     def _advance(self, name: str, loop: Loop) -> Loop:
         if found := self._work.found(name):

@@ -14,6 +14,7 @@ from torch.nn import functional
 from tasks.contracts.errors import TrainingError
 from tasks.encoders.memory import is_out_of_memory
 from tasks.students.base import Checkpoint
+from tasks.students.label_signal_training import LabelTraining
 from tasks.students.source_network import Network, Weights
 from tasks.students.source_settings import SourceTraining
 
@@ -64,6 +65,7 @@ class Loop:
         self._optimiser = torch.optim.AdamW(groups, weight_decay=training.weight_decay)
         self._scaler = torch.amp.GradScaler(network.hearing.device.type, enabled=network.hearing.is_float16)
         self._labels_N = course.labels_N.to(network.hearing.device)
+        self._signals = LabelTraining(network.head)
         self.class_weights_C = class_weights(training, self._labels_N[list(course.train)])
 
     @property
@@ -93,9 +95,11 @@ class Loop:
         generator = self._generator(_MASKS)
         batches = self._batches()
         self._network.head.train()
+        self._signals.begin_epoch()
         for number, rows_B in enumerate(batches):
             self._set_rate(self.epoch + number / len(batches))
             self._step(rows_B, (self._course.seed, self.epoch * len(batches) + number), generator)
+        self._signals.end_epoch()
         self._network.head.eval()
 
     def _batches(self) -> list[list[int]]:
@@ -114,7 +118,8 @@ class Loop:
             group["lr"] = rate * factor
 
     def _step(self, rows_B: list[int], dropout: tuple[int, int], generator: torch.Generator) -> None:
-        loss = self._loss(self._network.logits(rows_B, dropout, generator), rows_B)
+        logits_BC, pooled_BD = self._network.logits(rows_B, dropout, generator)
+        loss = self._loss(logits_BC, rows_B) + sum(self._signals.parts(logits_BC, pooled_BD).values())
         self._optimiser.zero_grad()
         self._scaler.scale(loss).backward()
         self._scaler.unscale_(self._optimiser)

@@ -12,6 +12,8 @@ from tasks.encoders.base import Frames
 from tasks.encoders.features import Features
 from tasks.networks.config import ClassifierConfig
 from tasks.networks.head import Head, Masks
+from tasks.networks.label_signal_start import start_at_words
+from tasks.networks.late_fusion import LateFusion, Named
 from tasks.networks.statistics import Statistics
 
 Weights = list[torch.Tensor]
@@ -76,12 +78,18 @@ class Network:
         for parameter, kept in zip(self.parameters(), weights, strict=True):
             parameter.copy_(kept)
 
-    def logits(self, rows_B: Sequence[int], dropout: tuple[int, int], generator: torch.Generator) -> torch.Tensor:
-        """(B, C), with dropout: seed and draw key the encoder's masks, the generator draws the head's."""
+    def logits(
+        self, rows_B: Sequence[int], dropout: tuple[int, int], generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B, C), with dropout: seed and draw key the encoder's masks, the generator draws the head's.
+
+        And the vectors that they are made from, before the head's dropout: (B, D).
+        """
         drawn = self.head.draw_masks(len(rows_B), 1, generator)
         masks = Masks(drawn.pooled_NKD.to(self.hearing.device), drawn.hidden_NKH.to(self.hearing.device))
-        logits_BKC: torch.Tensor = self.head(self.hearing.rows(rows_B, dropout), masks)
-        return logits_BKC[:, 0]
+        heard = self.hearing.rows(rows_B, dropout)
+        pooled_BD = self.head.pooled(heard)
+        return self.head.logits(self.head.hidden(heard, masks, pooled_BD), masks)[:, 0], pooled_BD
 
     @torch.inference_mode()
     def sure_logits(self, rows_B: Sequence[int]) -> torch.Tensor:
@@ -90,10 +98,13 @@ class Network:
         return logits_BC
 
 
-def new_head(config: ClassifierConfig, statistics: Statistics, seed: int) -> Head:
-    """A head with random weights that standardises by the statistics."""
+def new_head(config: ClassifierConfig, statistics: Statistics, seed: int, named: Named | None = None) -> Head:
+    """A head with random weights that standardises by the statistics; `named`: see `LateFusion.name_classes`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # the layers' initial weights have no generator of their own
         head = Head(config)
     head.standardise_by(statistics)
+    start_at_words(head, seed)
+    if isinstance(head.pooling, LateFusion) and named is not None:
+        head.pooling.name_classes(*named)
     return head

@@ -12,6 +12,7 @@ from tasks.contracts.settings import Settings
 from tasks.encoders import EncoderSettings
 from tasks.encoders.logmel import LogMelSettings
 from tasks.encoders.trainable import Trainable
+from tasks.networks.pooling_settings import PoolingSettings, hears_frames, mistakes_in_pooling
 from tasks.storage.clips import ClipsSettings
 
 
@@ -50,8 +51,8 @@ class SourceSettings(SourceTraining):
     clips: ClipsSettings
     encoder: EncoderSettings = LogMelSettings()
     trainable: Trainable = "none"
-    pooling: Literal["mean", "attentive"] = "mean"
-    frames: Literal["store", "recompute"] = "store"  # where attentive pooling finds a clip's frames again
+    pooling: PoolingSettings = "mean"
+    frames: Literal["store", "recompute"] = "store"  # where pooling over frames finds a clip's frames again
 
     @model_validator(mode="after")
     def _fits_together(self) -> SourceSettings:
@@ -62,12 +63,21 @@ class SourceSettings(SourceTraining):
     def _mistakes(self) -> Iterator[str]:
         if self.encoder.kind == "logmel" and self.fine_tunes:
             yield "`trainable`: the encoder logmel has no weights to train; take it away, or name another encoder"
-        if self.encoder.kind == "logmel" and self.pooling == "attentive":
-            yield "`pooling`: logmel hears a clip as one frame, of which there is only the mean; take `attentive` away"
+        if self.encoder.kind in ("clap", "joined") and self.fine_tunes:
+            yield f"`trainable`: an encoder of kind {self.encoder.kind} stays as it is; take it away, or name another"
+        if self.encoder.kind in ("clap", "logmel") and self.pooling == "attentive":
+            kind = self.encoder.kind
+            yield f"`pooling`: {kind} hears a clip as one frame, of which there is only the mean; take `attentive` away"
+        yield from mistakes_in_pooling(self.pooling, self.encoder)
         if not self.fine_tunes and "encoder_learning_rate" in self.model_fields_set:
             yield "`encoder_learning_rate`: the encoder is not trained; give `trainable` as well, or take it away"
-        if "frames" in self.model_fields_set and (self.fine_tunes or self.pooling == "mean"):
-            yield "`frames`: only attentive pooling over an encoder that is not trained keeps frames; take it away"
+        if "frames" in self.model_fields_set and (self.fine_tunes or not self.hears_frames):
+            yield "`frames`: only pooling over the frames of an encoder that is not trained keeps frames; take it away"
+
+    @property
+    def hears_frames(self) -> bool:
+        """Whether the head wants all frames of a clip, not their mean."""
+        return hears_frames(self.pooling, self.encoder)
 
     @property
     def fine_tunes(self) -> bool:

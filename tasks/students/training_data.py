@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import torch
+from numpy.typing import NDArray
 
 from tasks.contracts.errors import TrainingError
 from tasks.contracts.tables import p_columns
-from tasks.encoders.features import AudioFile, Features
+from tasks.encoders import RepresentationSettings
+from tasks.encoders.clip_files import files_in
+from tasks.encoders.features import AudioFile, Features, features_of
 from tasks.fusion import Rule
 from tasks.fusion.base import Draws
+from tasks.fusion.completing import completed, lacking
 from tasks.networks.config import ClassifierConfig
 from tasks.networks.heard import features_for
 from tasks.storage.clips import each_audio_once, read_usable_clips, speakers_of
@@ -22,8 +26,10 @@ from tasks.storage.draws import read_draws
 from tasks.storage.seen import read_seen
 from tasks.students import StudentSettings
 from tasks.students.base import TrainingData
+from tasks.students.cohort import CohortSettings
 from tasks.students.finetune import clips_in_training
 from tasks.students.finetune_settings import FineTuneSettings
+from tasks.students.label_signal import LabelSignalSettings
 from tasks.students.mi_fuse import MIFuseSettings
 from tasks.students.processes import Alone, Processes
 from tasks.teachers.mc_dropout import MCDropoutSettings
@@ -39,7 +45,8 @@ class Inputs:
         draws: Each teacher's table, in the order of the teachers.
         features: The folder of stored features.
         seen: `seen.parquet`, for rules that look at the clips.
-        clips: `clips.parquet`, for trainers that ask who speaks.
+        clips: `clips.parquet`, for trainers that ask who speaks, and for what is said.
+        lacks: Classes that teachers have never met, by the teachers' names.
     """
 
     pseudo_labels: Path
@@ -48,6 +55,11 @@ class Inputs:
     features: Path
     seen: Path | None
     clips: Path | None
+    lacks: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def lacking(self, teachers: Sequence[str], classes: Sequence[str]) -> NDArray[np.bool_]:
+        """Which classes these teachers have never met, shape (T, C)."""
+        return lacking(self.lacks, teachers, classes)
 
 
 @dataclass(frozen=True)
@@ -70,6 +82,12 @@ class Start:
             self.config, files, features, batch_seconds=self.settings.batch_seconds, device=self.settings.device
         )
 
+    def represented(self, encoder: RepresentationSettings, files: Sequence[AudioFile], features: Path) -> Features:
+        """What another encoder makes of the files, computed where it is not stored yet."""
+        return features_of(
+            files, encoder, features, batch_seconds=self.settings.batch_seconds, device=self.settings.device
+        )
+
 
 def training_data(
     student: StudentSettings, rule: Rule, start: Start, of: Inputs, processes: Processes | None = None
@@ -86,12 +104,22 @@ def training_data(
     if student.uses == "rule":
         data = _with_rule(data, rule, start, sha256s, of)
     elif student.uses != "labels":
-        paid = [path for name, path in of.draws.items() if name != start.name]
-        data = replace(data, draws=[_draws(path, sha256s, classes) for path in paid])
-    if student.uses == "views":
+        data = _with_others_word(data, student, start, sha256s, of)
+    if student.uses == "views" or isinstance(student, CohortSettings):
         assert of.clips is not None, "the trainer asks who speaks: clips is needed"
         data = replace(data, speakers=speakers_of(read_usable_clips(of.clips), sha256s))
     return data, sha256s
+
+
+def _with_others_word(
+    data: TrainingData, student: StudentSettings, start: Start, sha256s: list[str], of: Inputs
+) -> TrainingData:
+    """What the other teachers said; where the classifier's word is not asked for, completed by each other alone."""
+    names = [name for name in of.draws if name != start.name]
+    draws = [_draws(of.draws[name], sha256s, start.config.classes) for name in names]
+    if student.uses == "views":
+        return replace(data, draws=draws, lacks_TC=of.lacking([*names, start.name], start.config.classes))
+    return replace(data, draws=completed(draws, of.lacking(names, start.config.classes)) if draws else [])
 
 
 def _labelled(pseudo_labels: Path, classes: Sequence[str]) -> pl.DataFrame:
@@ -106,9 +134,11 @@ def _labels_and_features(
     student: StudentSettings, start: Start, rows: pl.DataFrame, of: Inputs, processes: Processes | None
 ) -> TrainingData:
     """Stored features; or the encoder itself, where it is trained too."""
-    files = [AudioFile(s, of.folder / p, d) for s, p, d in rows.select("sha256", "path", "duration_s").iter_rows()]
+    files = files_in(rows, of.folder, read_usable_clips(of.clips) if of.clips is not None else None)
     tuned = isinstance(student, FineTuneSettings) and student.fine_tunes
     looks_ahead = isinstance(student, MIFuseSettings) and student.looks_ahead
+    if isinstance(student, LabelSignalSettings):
+        start = replace(start, config=student.hearing(start.config))
     return TrainingData(
         features=clips_in_training(student, start.settings, start.config, files, processes or Alone())
         if isinstance(student, FineTuneSettings) and tuned
@@ -120,6 +150,9 @@ def _labels_and_features(
         classifier_draws=start.settings.draws,
         names=rows["path"].to_list(),
         stored=start.stored(files, of.features) if tuned and looks_ahead else None,
+        others=[start.represented(each, files, of.features) for each in student.beside(start.config.encoder)]
+        if isinstance(student, CohortSettings)
+        else (),
     )
 
 
@@ -127,8 +160,9 @@ def _with_rule(data: TrainingData, rule: Rule, start: Start, sha256s: list[str],
     """Fits the rule on all teachers' draws as they stand, then takes the classifier's away: they are made anew."""
     teachers = {name: _draws(path, sha256s, start.config.classes) for name, path in of.draws.items()}
     seen_ND = torch.from_numpy(read_seen(of.seen, sha256s)) if of.seen is not None else None
-    fitted = rule.fit(list(teachers.values()), list(teachers), seen_ND)
-    fixed = [None if name == start.name else teacher for name, teacher in teachers.items()]
+    whole = completed(list(teachers.values()), of.lacking(list(teachers), start.config.classes))
+    fitted = rule.fit(whole, list(teachers), seen_ND)
+    fixed = [None if name == start.name else teacher for name, teacher in zip(teachers, whole, strict=True)]
     return replace(data, draws=fixed, rule=fitted, seen_ND=seen_ND)
 
 

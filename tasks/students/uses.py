@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-# "labels": nothing more. "draws": also what the paid teachers said. "views": that, and who speaks, to label anew.
+# "labels": nothing more. "draws": also what the teachers beside the classifier said. "views": that, and who speaks,
+# to label anew.
 # "rule": all teachers' draws and the rule, to repeat the fusion.
 Uses = Literal["labels", "draws", "views", "rule"]

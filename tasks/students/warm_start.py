@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _ALIKE = {
     "classes": "classes, or has them in another order",
     "groups": "grouping of its outputs",
+    "shares": "sharing out of its outputs",
     "encoder_identity": "encoder",
     "n_layers": "number of layers",
     "dim": "number of features",

@@ -1,4 +1,4 @@
-"""Whoever guesses a clip's emotion: paid audio-language models and the source-trained classifier.
+"""Whoever guesses a clip's emotion: paid audio-language models, dual encoders and the source-trained classifier.
 
 These unions are the lists of them.
 """
@@ -14,9 +14,10 @@ from tasks.teachers.gemini import GeminiSettings
 from tasks.teachers.mc_dropout import MCDropoutSettings
 from tasks.teachers.openai_compatible import OpenAISettings
 from tasks.teachers.simulated import SimulatedSettings
+from tasks.teachers.zero_shot import ZeroShotSettings
 
 PaidSettings = AnthropicSettings | GeminiSettings | OpenAISettings | SimulatedSettings
 TeacherSettings = Annotated[
-    AnthropicSettings | GeminiSettings | MCDropoutSettings | OpenAISettings | SimulatedSettings,
+    AnthropicSettings | GeminiSettings | MCDropoutSettings | OpenAISettings | SimulatedSettings | ZeroShotSettings,
     Field(discriminator="kind"),
 ]

@@ -87,11 +87,20 @@ class AnswersTable:
             return row | {"status": "refused", "reason": answer.refusal}
         teacher = self._asking.teacher
         try:
-            probs_C = read_answer(answer.text, self._asking.classes, teacher.answer, teacher.synonyms)
+            probs_O = read_answer(answer.text, self._asking.asked, teacher.answer, teacher.synonyms)
         except UnparsableError as error:
             why = f"{error} (cut off at the limit of its output)" if answer.is_cut_off else str(error)
             return row | {"status": "unparsable", "reason": why}
-        return row | {"status": "answered"} | dict(zip(self._p_columns, probs_C, strict=True))
+        return row | self._meant(probs_O)
+
+    def _meant(self, probs_O: Sequence[float]) -> Row:
+        """What the answer says of the pipeline's classes."""
+        found = self._asking.meaning.applied(np.array(probs_O))
+        unmapped = float(found.unmapped)
+        if not found.answers:
+            return {"status": "unmapped", "unmapped": unmapped, "reason": f"{unmapped:.0%} of it maps to no class"}
+        said = dict(zip(self._p_columns, found.probs.tolist(), strict=True))
+        return {"status": "answered", "unmapped": unmapped} | said
 
 
 def _slices(wanted: Sequence[Wanted], size: int) -> Iterator[Sequence[Wanted]]:

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from tasks.contracts.class_map import Labels
 from tasks.contracts.errors import CheckpointError
 from tasks.contracts.runner import RunnerSettings, ThreadsRunner
 from tasks.contracts.settings import OPERATIONAL, LocalPath, Settings
 from tasks.encoders import EncoderSettings
 from tasks.networks.checkpoint import is_checkpoint
-from tasks.networks.config import WEIGHTS_FILE, ClassifierConfig, read_content
+from tasks.networks.config import WEIGHTS_FILE, ClassifierConfig, read_config, read_content
+from tasks.networks.places import Places, PlacesOfClasses
 from tasks.storage.files import sha256_of_file, sha256_of_json
 
 if TYPE_CHECKING:
@@ -36,7 +38,12 @@ class MCDropoutSettings(Settings):
     # all: the encoder's hidden, attention and activation dropouts too; it runs K times. LayerDrop and SpecAugment: off.
     dropout: Literal["head", "all"] = "head"
     dropout_rate: float | None = Field(default=None, gt=0, lt=1)  # of the head; None: as it was trained
-    labels: dict[str, str | None] = Field(default={})  # a transformers checkpoint's labels → classes; null: left out
+    labels: Labels = Field(default={})  # what its labels mean; see `docs/classes.md`
+    lacks: list[str] = Field(default=[])  # classes of the pipeline that it has never met
+    # Of a regression, such as valence and arousal: where each class lies, and how far around a clip still counts. No
+    # usual spread: it is in the checkpoint's own units, and decides how sure the teacher is.
+    places: PlacesOfClasses | None = None
+    spread: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     # target: statistics re-estimated on the unlabelled clips, then frozen; see `tasks/target_statistics.py`
     standardise: Literal["source", "target"] = "source"
     seed: int = Field(default=0, ge=0)
@@ -45,27 +52,64 @@ class MCDropoutSettings(Settings):
     torch_threads: int | None = Field(default=None, ge=1, json_schema_extra=OPERATIONAL)  # of each worker
     runner: RunnerSettings = Field(default=ThreadsRunner(), json_schema_extra=OPERATIONAL)
 
+    @model_validator(mode="after")
+    def _places_are_whole(self) -> MCDropoutSettings:
+        if (self.places is None) != (self.spread is None):
+            raise ValueError(
+                "`places` and `spread` go together: where the classes lie among a regression's outputs, and how far "
+                "around its place a clip still counts, in the same units, such as `spread: 0.15` on a scale from 0 to 1"
+            )
+        if self.places is not None and self.labels:
+            raise ValueError("`labels`: with `places` the classes are those that are placed; take `labels` out")
+        return self
+
+    @property
+    def placed(self) -> Places | None:
+        """Where classes lie among the outputs of a regression."""
+        if self.places is None or self.spread is None:
+            return None
+        return Places(at=self.places, spread=self.spread)
+
     @property
     def makes_encoder_passes(self) -> bool:
         """Whether a draw costs a pass of the encoder, not of the head alone."""
         return self.dropout == "all"
 
 
+def own_config(teacher: MCDropoutSettings) -> ClassifierConfig:
+    """The classifier with its own labels: what its draws are of, whatever they mean in a pipeline."""
+    return read_config(teacher.path, {}, teacher.dropout_rate, teacher.placed)
+
+
+def mapped_config(teacher: MCDropoutSettings) -> ClassifierConfig:
+    """The classifier with the classes that its labels mean: what a student starts from."""
+    return read_config(teacher.path, teacher.labels, teacher.dropout_rate, teacher.placed)
+
+
 def check_dropout(teacher: MCDropoutSettings, config: ClassifierConfig) -> None:
     """Raises CheckpointError where the encoder has nothing that `dropout: all` could switch on."""
-    if teacher.makes_encoder_passes and config.encoder.kind == "logmel":
+    if teacher.makes_encoder_passes and config.encoder.kind != "huggingface":
         raise CheckpointError(
-            f"{teacher.path}: its encoder is logmel, which computes statistics and has no dropout. Set `dropout: head`."
+            f"{teacher.path}: its encoder is {_without_dropout(config.encoder.kind)}. Set `dropout: head`."
         )
 
 
 def mistakes_in_dropout(name: str, teacher: MCDropoutSettings, trained_on: EncoderSettings | None) -> Iterator[str]:
     """What `mifuse check` can know before there is a classifier: `trained_on` is `source.encoder`."""
-    if teacher.makes_encoder_passes and trained_on is not None and trained_on.kind == "logmel":
+    if teacher.makes_encoder_passes and trained_on is not None and trained_on.kind != "huggingface":
         yield (
-            f"teachers.{name}.dropout: all needs an encoder with dropout; source.encoder is logmel, which computes "
-            "statistics and has none. Set head, or source.encoder of kind huggingface"
+            f"teachers.{name}.dropout: all needs an encoder with dropout; source.encoder is "
+            f"{_without_dropout(trained_on.kind)}. Set head, or source.encoder of kind huggingface"
         )
+
+
+def _without_dropout(kind: str) -> str:
+    """Why an encoder of this kind makes no draws of its own."""
+    why = {
+        "logmel": "which computes statistics and has no dropout",
+        "joined": "whose parts do not all have dropout",
+    }
+    return f"{kind}, {why.get(kind, 'whose own dropout mifuse does not switch on')}"
 
 
 def identity_of_draws(teacher: MCDropoutSettings, config: ClassifierConfig, statistics: Path | None) -> dict[str, Any]:
@@ -73,7 +117,8 @@ def identity_of_draws(teacher: MCDropoutSettings, config: ClassifierConfig, stat
 
     Args:
         teacher: Its seed, and which dropouts are live.
-        config: Of the classifier: the encoder's identity, which has its precision and revision, and the head's dropout.
+        config: Of the classifier with its own labels, so that another map of them costs no pass: the encoder's
+            identity, which has its precision and revision, and the head's dropout.
         statistics: The target's, where they stand in the place of the source's.
     """
     folder = teacher.path
@@ -82,7 +127,7 @@ def identity_of_draws(teacher: MCDropoutSettings, config: ClassifierConfig, stat
     return {
         "code_version": _CODE_VERSION,
         "weights": weights,
-        "config": config.model_dump(mode="json", exclude={"encoder", "frames"}),  # where things lie or are kept
+        "config": config.described(),
         "dropout": teacher.dropout,
         "seed": teacher.seed,
         "statistics": None if statistics is None else sha256_of_file(statistics),

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from tasks.asking.limits import LimitSettings
 from tasks.asking.provider import Heard, Provider
 from tasks.asking.reading import AnswerKind, answer_schema
+from tasks.contracts.class_map import Labels
 from tasks.contracts.settings import OPERATIONAL, Settings
 from tasks.teachers.prompts import PromptName, prompt_text
 
@@ -49,7 +50,9 @@ class PaidTeacherSettings(Settings):
     ] = 5
     answer: AnswerKind = "distribution"
     prompt: Annotated[tuple[PromptName, ...], BeforeValidator(_as_list), Field(min_length=1)] = ("emotion-v1",)
-    synonyms: dict[str, str] = Field(default={})  # what the model says → class, as in {joyful: happy}
+    synonyms: dict[str, str] = Field(default={})  # what the model says → what it is asked about, as in {joyful: happy}
+    labels: Labels = Field(default={})  # what it is asked about, and what that means: see `docs/classes.md`
+    lacks: list[str] = Field(default=[])  # classes of the pipeline that it is not asked about
     min_answered: float = Field(default=0.9, ge=0, le=1, json_schema_extra=OPERATIONAL)
     limits: LimitSettings = Field(default=LimitSettings(), json_schema_extra=OPERATIONAL)
     max_cost_usd: float | None = Field(default=None, gt=0, json_schema_extra=OPERATIONAL)
@@ -91,6 +94,14 @@ class PaidTeacherSettings(Settings):
         """The time zone whose midnight renews a daily quota."""
         return "UTC"
 
+    def asks_about(self, classes: Sequence[str]) -> list[str]:
+        """The names that it chooses among: its own labels, or the pipeline's classes less those that it lacks."""
+        return list(self.labels) or [name for name in classes if name not in self.lacks]
+
+    def check_asked(self, classes: Sequence[str]) -> None:
+        """Raises what would keep the teacher from being asked for a pipeline of these classes; see `PaidTeacher`."""
+        self.check_ready(self.asks_about(classes))  # type: ignore[attr-defined]  # each kind of teacher has it
+
     def asked_with(self, sampling: dict[str, Any], model: str, classes: Sequence[str]) -> list[dict[str, Any]]:
         """The part of the key that all paid teachers build alike: one per prompt."""
         kind = self.kind  # type: ignore[attr-defined]  # each kind of teacher has it
@@ -121,6 +132,10 @@ class PaidTeacher(Protocol):
     @property
     def synonyms(self) -> dict[str, str]: ...
     @property
+    def labels(self) -> Labels: ...
+    @property
+    def lacks(self) -> list[str]: ...
+    @property
     def hears(self) -> Heard: ...
     @property
     def reads(self) -> tuple[str, ...]: ...
@@ -142,6 +157,9 @@ class PaidTeacher(Protocol):
     def audio_tokens_per_s(self) -> float: ...
     @property
     def max_output_tokens(self) -> int: ...
+
+    def asks_about(self, classes: Sequence[str]) -> list[str]:
+        """The names that it chooses among, of a pipeline's classes; the other methods are given these."""
 
     def asked(self, classes: Sequence[str]) -> list[dict[str, Any]]:
         """What decides an answer, besides the audio and the number of the draw: a part of its key. One per prompt.

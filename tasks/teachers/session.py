@@ -153,7 +153,7 @@ class Session:
             self._store.note_asked(keys, prompt_id(prompt))
         self._open.enter_context(self._runner)
         shared_slot = self._shared_slot()
-        provider = self._open.enter_context(teacher.connect(self._asking.classes))
+        provider = self._open.enter_context(teacher.connect(self._asking.asked))
         self._open.callback(self._close, provider)
         renewed = partial(renewed_at, ZoneInfo(teacher.quota_day))
 

@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tasks.contracts.errors import CheckpointError
 from tasks.contracts.settings import Settings
-from tasks.encoders import EncoderSettings
+from tasks.encoders import AudioPart, reads_text
 from tasks.encoders.base import Live
 from tasks.encoders.batches import AudioFile
 from tasks.encoders.features import Part, store_batches
 from tasks.encoders.shards import Batch
+from tasks.encoders.text import row_keys
 from tasks.encoders.worker import loaded_once
-from tasks.networks.config import ClassifierConfig, read_config
+from tasks.networks.config import ClassifierConfig
 from tasks.networks.heard import check_fits, clips_at_once, features_for
 from tasks.storage.features import FeatureStore
 from tasks.storage.files import sha256_of_json
 from tasks.storage.mc_draws import DrawStore
-from tasks.teachers.mc_dropout import MCDropoutSettings, draw_by_dropout, identity_of_draws
+from tasks.teachers.mc_dropout import MCDropoutSettings, draw_by_dropout, identity_of_draws, own_config
 
 if TYPE_CHECKING:
     from tasks.encoders.base import Encoder
@@ -40,7 +41,7 @@ class FeatureJob(Settings):
         frames: Store all frames, not their mean over time.
     """
 
-    encoder: EncoderSettings
+    encoder: AudioPart
     store: Path
     frames: bool = False
 
@@ -91,12 +92,12 @@ def draw_job(teacher: MCDropoutSettings, config: ClassifierConfig, statistics: P
 
 
 def load_head(job: DrawJob) -> Head:
-    """The classifier's head, standardising as the job says, on the CPU."""
+    """The classifier's head with its own labels, standardising as the job says, on the CPU."""
     from tasks.networks.folder import load_classifier
     from tasks.networks.statistics import read_statistics
 
     teacher = job.teacher
-    head, _ = load_classifier(teacher.path, teacher.labels, teacher.dropout_rate)
+    head, _ = load_classifier(teacher.path, {}, teacher.dropout_rate, teacher.placed)
     if job.statistics is not None:
         head.standardise_by(read_statistics(job.statistics))
     return head
@@ -105,26 +106,27 @@ def load_head(job: DrawJob) -> Head:
 def draw_by_head(job: DrawJob, config: ClassifierConfig, files: Sequence[AudioFile], features: Path) -> int:
     """`dropout: head`: makes and keeps the draws that are not kept yet; how many those were."""
     teacher, store = job.teacher, DrawStore(job.kept)
-    missing = store.missing([file.sha256 for file in files], teacher.draws)
+    of_key = dict(zip(row_keys(files, reads_text=reads_text(config.encoder)), files, strict=True))
+    missing = store.missing(list(of_key), teacher.draws)
     if not missing:
         return 0
-    head, of_sha256 = load_head(job), {file.sha256: file for file in files}
-    for draws, sha256s in missing.items():
-        some = [of_sha256[sha256] for sha256 in sha256s]
+    head = load_head(job)
+    for draws, keys in missing.items():
+        some = [of_key[key] for key in keys]
         found = features_for(config, some, features, batch_seconds=teacher.batch_seconds, device=teacher.device)
-        for at in range(0, len(sha256s), _SHARD_CLIPS):
-            part = range(at, min(at + _SHARD_CLIPS, len(sha256s)))
-            shard = sha256s[at : part.stop]
+        for at in range(0, len(keys), _SHARD_CLIPS):
+            part = range(at, min(at + _SHARD_CLIPS, len(keys)))
+            shard = keys[at : part.stop]  # which begin with the audio's sha256: masks do not depend on what is said
             probs_NKC = draw_by_dropout(head, Part(found, part), shard, draws, teacher.seed, clips_at_once(config))
             store.add(shard, draws, probs_NKC)
-    return sum(len(draws) * len(sha256s) for draws, sha256s in missing.items())
+    return sum(len(draws) * len(keys) for draws, keys in missing.items())
 
 
 def _load(job: DrawJob, device: str) -> _Classifier:
     from tasks.encoders.device import pick_device
 
     teacher = job.teacher
-    config = read_config(teacher.path, teacher.labels, teacher.dropout_rate)
+    config = own_config(teacher)
     encoder: PretrainedEncoder = config.encoder.build(device)  # type: ignore[assignment]
     check_fits(config, encoder)
     if not encoder.has_dropout:

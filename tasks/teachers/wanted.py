@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from tasks.contracts.class_map import class_map
 from tasks.storage.answers import KeysOf, answer_key
 from tasks.teachers.paid import PaidTeacher
 from tasks.teachers.prompts import prompt_text
@@ -30,13 +31,16 @@ class Wanted:
 
 
 class Asking:
-    """One teacher's questions about a pipeline's classes: prompts, keys, sizes."""
+    """One teacher's questions about a pipeline's classes: what it is asked, what that means, keys, sizes."""
 
     def __init__(self, teacher: PaidTeacher, classes: Sequence[str]) -> None:
         self.teacher = teacher
         self.classes = list(classes)
-        self.prompts = [prompt_text(prompt, classes) for prompt in teacher.prompt]
-        self.keys = [KeysOf(asked) for asked in teacher.asked(classes)]
+        self.asked = teacher.asks_about(classes)
+        self.meaning = class_map(self.asked, teacher.labels, classes)
+        self.prompts = [prompt_text(prompt, self.asked) for prompt in teacher.prompt]
+        # Of what is asked, not of what it means: another map of the answers costs no call.
+        self.keys = [KeysOf(asked) for asked in teacher.asked(self.asked)]
 
     def wanted(self, clips: pl.DataFrame, draws: Iterable[int]) -> list[Wanted]:
         """These draws of each row of `clips` (sha256, path, duration_s, transcript); each audio stands there once."""

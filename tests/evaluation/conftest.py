@@ -80,6 +80,7 @@ class MadeUpRun:
             f"{t}_heard": self.heard.get(t, "audio"),
             f"{t}_n_draws": np.where(answered_N, self.draws[t].shape[1], 0),
             f"{t}_weight": self.weights[t],
+            f"{t}_unmapped": np.zeros(self.n),
             **{key: pl.Series(np.where(answered_N, value, np.nan)).fill_nan(None) for key, value in numbers.items()},
         }
 

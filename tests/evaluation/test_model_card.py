@@ -15,6 +15,8 @@ from tasks.encoders.logmel import LogMelSettings
 from tasks.evaluation.model_card import CardData, CardTeacher, render_card
 from tasks.evaluation.report import ReportData
 from tasks.networks.config import ClassifierConfig
+from tasks.networks.label_signal_settings import LabelSignalPooling
+from tasks.students.label_signal import LabelSignalSettings
 
 Make = Callable[..., CardData]
 HUB = HuggingFaceSettings(model="org/wavlm", revision="1a2b")
@@ -167,13 +169,23 @@ def test_onnx_is_explained_where_it_is_there(make_card_data: Make) -> None:
     assert "gave\ntorch's probabilities to within 0.0001 on real clips" in head
 
 
-@pytest.mark.parametrize("pooling", ["mean", "attentive"])
-def test_its_python_is_python(make_card_data: Make, pooling: str) -> None:
+@pytest.mark.parametrize("pooling", ["mean", "attentive", LabelSignalPooling(), LabelSignalPooling(hears="means")])
+def test_its_python_is_python(make_card_data: Make, pooling: Any) -> None:
     data = make_card_data()
     data = replace(data, config=config_of(HUB, data.config.classes, pooling=pooling), onnx=["head.onnx", "model.onnx"])
     blocks = [part.split("```")[0] for part in render_card(data).split("```python\n")[1:]]
     assert [compile(block, "card", "exec") is not None for block in blocks] == [True, True]
-    assert ("frames=True" in blocks[0]) == (pooling == "attentive")
+    assert ("frames=True" in blocks[0]) == (pooling in ("attentive", LabelSignalPooling()))
+
+
+def test_a_student_of_label_signals_is_told_as_a_new_head(make_card_data: Make) -> None:
+    data = make_card_data()
+    config = config_of(HUB, data.config.classes, pooling=LabelSignalPooling(size=64, heads=4))
+    card = render_card(
+        replace(data, config=config, settings={**data.settings, "student": LabelSignalSettings().model_dump()})
+    )
+    assert "standardised, frames over time guided by label signals to 64 numbers, linear to" in card
+    assert "| start | a new head, over the encoder and the labels of the source-trained classifier" in card
 
 
 def test_the_start_is_the_classifier_and_earlier_students_are_told(make_card_data: Make) -> None:

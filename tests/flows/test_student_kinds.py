@@ -40,7 +40,7 @@ def test_every_kind_is_known(tmp_path: Path, kind: str) -> None:
 
 
 def test_an_unknown_kind_is_told_with_those_that_are_known(tmp_path: Path) -> None:
-    known = "aad, dine, mi_fuse, nrc, prode, shot, source_only"
+    known = "aad, cohort, dine, label_signal, mi_fuse, nrc, prode, shot, source_only"
     with pytest.raises(SettingsError, match=f'student: unknown kind "shott". Did you mean "shot"\\? Known: {known}'):
         read(tmp_path, "shott")
 
@@ -58,7 +58,8 @@ def test_without_a_student_it_is_mi_fuse(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", WITH_LALM)
 def test_a_method_of_two_teachers_needs_a_paid_one(tmp_path: Path, kind: str) -> None:
-    with pytest.raises(SettingsError, match=f"student.kind: {kind} learns from a paid teacher; name one under"):
+    told = f"student.kind: {kind} learns from a teacher beside the classifier, such as a paid one; name one under"
+    with pytest.raises(SettingsError, match=told):
         read(tmp_path, kind, teachers=ONE)
 
 

@@ -193,8 +193,10 @@ def checkpoint(project: Project) -> Project:
     [
         ({"teachers": TEACHERS}, "teachers.classifier.standardise", "`standardise: source` under teachers.classifier"),
         ({"student": {"recipe": "best"}}, "student.standardise", "`standardise: teacher` under student"),
+        ({"student": {"kind": "cohort"}}, "student.standardise", "`standardise: teacher` under student"),
+        ({"student": {"kind": "label_signal"}}, "student.standardise", "`standardise: teacher` under student"),
     ],
-    ids=["teacher", "student"],
+    ids=["teacher", "student", "cohort", "label_signal"],
 )
 def test_a_transformers_checkpoint_has_no_statistics_to_replace(
     checkpoint: Project, changed: dict[str, Any], found: str, remedy: str

@@ -45,7 +45,7 @@ class Place:
                 "status": "answered" if probs_C else "refused",
                 "heard": "audio",
             }
-            | (dict(zip(p_columns(CLASSES), probs_C, strict=True)) if probs_C else {})
+            | (dict(zip(p_columns(CLASSES), probs_C, strict=True)) | {"unmapped": 0.0} if probs_C else {})
             for sha256, probs_KC in said.items()
             for draw, probs_C in enumerate(probs_KC)
         ]

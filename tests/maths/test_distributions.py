@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import special, stats
+from scipy.spatial import distance
 
-from tasks.maths.distributions import FLOOR, as_like, floored, kl_divergence, softmax
+from tasks.maths.distributions import FLOOR, as_like, floored, jensen_shannon, kl_divergence, softmax
 
 ODDS = arrays(float, st.tuples(st.integers(1, 4), st.integers(2, 6)), elements=st.floats(0, 1)).filter(
     lambda odds: bool((odds.sum(axis=1) > 0.1).all())
@@ -69,3 +70,16 @@ def test_torch_and_numpy_agree() -> None:
 def test_numbers_take_the_precision_of_what_they_are_used_with() -> None:
     assert as_like(np.ones(2), torch.zeros(1, dtype=torch.float32)).dtype == torch.float32
     assert as_like([1, 2], np.zeros(1)).dtype == np.float64
+
+
+@given(ODDS)
+def test_distance_from_the_middle_is_scipys_and_the_same_both_ways(odds: np.ndarray) -> None:
+    p, q = normed(odds), normed(odds[::-1])
+    expected = [distance.jensenshannon(one, other) ** 2 for one, other in zip(p, q, strict=True)]
+    np.testing.assert_allclose(jensen_shannon(p, q), expected, atol=1e-9)
+    np.testing.assert_allclose(jensen_shannon(q, p), jensen_shannon(p, q), atol=1e-12)
+
+
+def test_distance_from_the_middle_is_log_2_where_nothing_is_shared_and_0_where_all_is() -> None:
+    apart = jensen_shannon(np.array([[1.0, 0.0], [0.3, 0.7]]), np.array([[0.0, 1.0], [0.3, 0.7]]))
+    np.testing.assert_allclose(apart, [np.log(2), 0], atol=1e-12)

@@ -120,7 +120,7 @@ def test_reading_a_config_does_not_import_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-NEW = ("pooling", "frames", "layers", "activation", "groups")
+NEW = ("beside", "pooling", "frames", "layers", "activation", "groups", "shares", "places")
 
 
 def test_a_classifier_of_the_last_version_still_loads(tmp_path: Path, config: ClassifierConfig) -> None:
@@ -146,12 +146,6 @@ def test_an_encoder_of_the_last_version_is_the_same_encoder(
 def test_a_dropout_rate_takes_the_place_of_the_folders(tmp_path: Path, config: ClassifierConfig) -> None:
     folder = write(tmp_path, config.model_dump_json())
     assert read_config(folder, dropout_rate=0.45) == config.model_copy(update={"dropout": 0.45})
-
-
-def test_labels_are_not_for_our_own_classifiers(tmp_path: Path, config: ClassifierConfig) -> None:
-    folder = write(tmp_path / "ours", config.model_dump_json())
-    with pytest.raises(CheckpointError, match=r"ours: `labels` are for a transformers checkpoint;.*Take `labels` out"):
-        read_config(folder, {"ang": "angry"})
 
 
 @pytest.mark.parametrize("groups", [[0, 1, 2], [0, 1, 2, 4], [0, 1, 2, 3, 4], [None, None]])

@@ -20,6 +20,7 @@ from tasks.encoders.logmel import LogMelSettings
 from tasks.networks.config import ClassifierConfig
 from tasks.networks.export_onnx import TOLERANCE, check_installed, export_onnx
 from tasks.networks.head import Head
+from tasks.networks.label_signal_settings import LabelSignalPooling
 from tasks.storage.files import sha256_of_file
 from tests.networks.audio_classifiers import save_audio_classifier
 
@@ -53,7 +54,7 @@ def student_on(encoder: HuggingFaceSettings | LogMelSettings, **changed: Any) ->
 
 @torch.inference_mode()
 def probs_of_torch(head: Head, config: ClassifierConfig, wave: np.ndarray) -> np.ndarray:
-    heard = config.encoder.build("cpu").hear([wave], frames=config.pooling == "attentive")
+    heard = config.encoder.build("cpu").hear([wave], frames=config.hears_frames)
     return head(heard).softmax(dim=-1).numpy()
 
 
@@ -64,13 +65,13 @@ def probs_of_torch(head: Head, config: ClassifierConfig, wave: np.ndarray) -> np
         ("wavlm", {}, "mean"),
         ("wavlm", {"do_stable_layer_norm": True, "feat_extract_norm": "layer"}, "mean"),
         ("hubert", {}, "mean"),
-        ("wav2vec2", {}, "attentive"),
+        ("wav2vec2", {}, LabelSignalPooling(size=8, heads=2)),
         ("data2vec-audio", {}, "mean"),
         ("whisper", {}, "attentive"),
     ],
 )
 def test_the_whole_model_gives_torchs_probabilities_for_waves_of_any_length(
-    tmp_path: Path, clips: list[AudioFile], family: str, changed: dict[str, Any], pooling: str
+    tmp_path: Path, clips: list[AudioFile], family: str, changed: dict[str, Any], pooling: Any
 ) -> None:
     encoder = HuggingFaceSettings(model=str(save_audio_classifier(tmp_path / "encoder", family, **changed)))
     head, config = student_on(encoder, pooling=pooling)
@@ -107,9 +108,9 @@ def test_half_precision_is_exported_in_full(tmp_path: Path, clips: list[AudioFil
     np.testing.assert_allclose(found, probs_of_torch(head, full, WAVES[1]), atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("n_clips", [1, 3, 64])
-def test_the_head_takes_any_number_of_clips(tmp_path: Path, clips: list[AudioFile], n_clips: int) -> None:
-    head, config = student_on(LogMelSettings())
+@pytest.mark.parametrize(("n_clips", "pooling"), [(1, "mean"), (3, "mean"), (64, LabelSignalPooling(size=8, heads=2))])
+def test_the_head_takes_any_number_of_clips(tmp_path: Path, clips: list[AudioFile], n_clips: int, pooling: Any) -> None:
+    head, config = student_on(LogMelSettings(), pooling=pooling)
     session = onnxruntime.InferenceSession(export_onnx(head, config, tmp_path / "onnx", clips)[0])
     features = torch.randn(n_clips, 1, config.dim)
     (found,) = session.run(None, {"features": features.numpy()})

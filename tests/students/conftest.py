@@ -32,10 +32,10 @@ class WatchedHead(Head):
 
     passes: ClassVar[list[tuple[torch.Tensor, Masks | None, dict[str, torch.Tensor]]]] = []
 
-    def hidden(self, heard: Frames, masks: Masks | None = None) -> torch.Tensor:
+    def hidden(self, heard: Frames, masks: Masks | None = None, pooled: torch.Tensor | None = None) -> torch.Tensor:
         weights = {name: tensor.detach().clone() for name, tensor in self.state_dict().items()}
         self.passes.append((heard.means_BLD(), masks, weights))
-        return super().hidden(heard, masks)
+        return super().hidden(heard, masks, pooled)
 
 
 @pytest.fixture

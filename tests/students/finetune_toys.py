@@ -61,7 +61,7 @@ class Tuning:
         drops = given.pop("teacher_drops", False)
         self.settings = MIFuseSettings.model_validate({"recipe": "paper", "trainable": "all"} | numbers | given)
         self.clips = ClipsInTraining(
-            built, files, self.settings.trainable, frames=pooling == "attentive", teacher_drops=drops
+            built, files, self.settings.trainable, frames=config.hears_frames, teacher_drops=drops
         )
         self.stored = data_of(stored)
         self.data = data_of(self.clips)

@@ -119,7 +119,7 @@ def test_where_frames_are_attended_to_what_the_last_layer_hears_is_mixed(
     data = data_of(features=sequences())
     rows_B, heard = torch.tensor(ROWS), data.features.rows(ROWS)
     hidden_BH = head.hidden(heard)
-    at = Moment(0, 0, rows_B, heard, hidden_BH, head.logits(hidden_BH))
+    at = Moment(0, 0, rows_B, heard, hidden_BH, head.logits(hidden_BH), head.pooled(heard))
     objective = DINEObjective(DINESettings(seed=5), head, data)
     objective.begin(0, 0, rows_B, heard)
     chance = np.random.default_rng([5, 2, 0])

@@ -131,8 +131,11 @@ def test_how_a_step_is_cut_up_does_not_change_it(new: New, changed: dict[str, An
     assert_close(new(**changed).trained().checkpoint(), new().trained().checkpoint(), atol=1e-5)
 
 
-def test_with_attentive_pooling_too(new: New) -> None:
-    one, other = (new(pooling="attentive", **more).trained().checkpoint() for more in ({}, {"accumulate": 2}))
+@pytest.mark.parametrize(
+    "pooling", ["attentive", {"kind": "label_signal", "size": 8, "heads": 2}], ids=["attentive", "label_signal"]
+)
+def test_with_pooling_over_frames_too(new: New, pooling: Any) -> None:
+    one, other = (new(pooling=pooling, **more).trained().checkpoint() for more in ({}, {"accumulate": 2}))
     assert_close(one, other, atol=1e-5)
 
 

@@ -63,7 +63,7 @@ class Tuning:
             built,
             files,
             self.settings.trainable,
-            frames=self.settings.pooling == "attentive",
+            frames=self.settings.hears_frames,
             float16=self.settings.encoder.precision == "float16",
         )
         heard = features_of(files, self.settings.encoder, features, device="cpu")
@@ -142,8 +142,12 @@ def test_each_seed_starts_from_the_pretrained_weights(wavlm: Path, files: list[A
     assert all(torch.equal(a, b) for a, b in zip(two.weights, alone.weights, strict=True))
 
 
-@pytest.mark.parametrize("pooling", ["mean", "attentive"])
-def test_stopped_it_goes_on_to_the_same_bits(wavlm: Path, files: list[AudioFile], features: Path, pooling: str) -> None:
+@pytest.mark.parametrize(
+    "pooling",
+    ["mean", "attentive", {"kind": "label_signal", "size": 8, "heads": 2}],
+    ids=["mean", "attentive", "label"],
+)
+def test_stopped_it_goes_on_to_the_same_bits(wavlm: Path, files: list[AudioFile], features: Path, pooling: Any) -> None:
     whole = Tuning(wavlm, files, features, pooling=pooling)
     head = whole.train().head
     stopped, resumed = MemoryWork(interrupt_after=2), MemoryWork()

@@ -24,10 +24,10 @@ def read(**given: Any) -> SourceSettings:
         ({"trainable": {"top": 2}}, "`trainable`: the encoder logmel has no weights to train"),
         ({"pooling": "attentive"}, "`pooling`: logmel hears a clip as one frame"),
         ({"encoder": WAVLM, "encoder_learning_rate": 1e-4}, "`encoder_learning_rate`: the encoder is not trained"),
-        ({"encoder": WAVLM, "frames": "recompute"}, "`frames`: only attentive pooling over an encoder that is not"),
+        ({"encoder": WAVLM, "frames": "recompute"}, "`frames`: only pooling over the frames of an encoder that is not"),
         (
             {"encoder": WAVLM, "frames": "store", "pooling": "attentive", "trainable": "all"},
-            "`frames`: only attentive pooling over an encoder that is not trained",
+            "`frames`: only pooling over the frames of an encoder that is not trained",
         ),
         ({"trainable": {"top": 0}}, "greater than or equal to 1"),
         ({"trainable": "some"}, "'none' or 'all'"),
@@ -62,3 +62,18 @@ def test_where_the_audio_lies_is_no_part_of_the_fingerprint_and_every_number_is(
     assert read().fingerprint() == read(clips={"folder": "elsewhere"}).fingerprint()
     for name in ("epochs", "patience", "batch_size", "seeds", "seed"):
         assert read(**{name: 3}).fingerprint() != read().fingerprint(), name
+
+
+def test_label_signals_hear_frames_where_the_encoder_has_some_and_may_keep_them_or_not() -> None:
+    guided = {"kind": "label_signal"}
+    assert read(encoder=WAVLM, pooling=guided, frames="recompute").hears_frames
+    assert not read(pooling=guided).hears_frames  # logmel hears a clip as one frame
+    with pytest.raises(ValidationError, match="`frames`: only pooling over the frames of an encoder"):
+        read(encoder=WAVLM, pooling=guided | {"hears": "means"}, frames="recompute")
+
+
+def test_label_signals_hear_one_part_beside_the_audio() -> None:
+    texts = [{"kind": "text", "model": f"some/text-{n}", "revision": "main"} for n in range(2)]
+    read(encoder={"kind": "joined", "parts": [{"kind": "logmel"}, texts[0]]}, pooling={"kind": "label_signal"})
+    with pytest.raises(ValidationError, match=r"`pooling`: label_signal hears two parts, .* there are 3"):
+        read(encoder={"kind": "joined", "parts": [{"kind": "logmel"}, *texts]}, pooling={"kind": "label_signal"})
