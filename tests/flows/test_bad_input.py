@@ -75,7 +75,7 @@ def test_a_classifier_for_other_classes(project: Project, contents: Contents) ->
     project.change(classes=["angry", "happy", "neutral", "fearful"])
     told = refused(project, contents, "run", "small")
     assert "the classifier's classes are angry, happy, neutral, sad; the pipeline's are angry, happy" in told
-    assert "Change `classes` in pipelines.yaml, or give a classifier for these classes" in told
+    assert "If it does not know fearful, say so: `lacks: [fearful]`" in told
 
 
 def test_a_missing_classifier(project: Project, contents: Contents) -> None:
