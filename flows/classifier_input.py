@@ -6,12 +6,13 @@ from flows.settings import PipelineSettings
 from tasks.contracts.errors import CheckpointError
 from tasks.encoders import reads_text
 from tasks.networks.checkpoint import is_checkpoint
-from tasks.networks.config import WEIGHTS_FILE, check_classes, check_encoder, read_content
+from tasks.networks.config import WEIGHTS_FILE, ClassifierConfig, check_classes, check_encoder, read_content
+from tasks.networks.late_fusion_settings import LateFusionPooling
 from tasks.storage.files import sha256_of_file, sha256_of_json
 from tasks.students.cohort import CohortSettings
 from tasks.students.label_signal import LabelSignalSettings
 from tasks.students.mi_fuse import MIFuseSettings
-from tasks.teachers.mc_dropout import check_dropout, mapped_config, own_config
+from tasks.teachers.mc_dropout import MCDropoutSettings, check_dropout, mapped_config, own_config
 
 
 def classifier_input(pipeline: PipelineSettings) -> dict[str, str]:
@@ -19,13 +20,18 @@ def classifier_input(pipeline: PipelineSettings) -> dict[str, str]:
 
     Raises:
         CheckpointError: No classifier there, other classes than the pipeline's, another encoder than its own,
-            `dropout: all` for an encoder without, or statistics of the target for one that does not standardise.
+            `dropout: all` for an encoder without, statistics of the target for one that does not standardise, or
+            classes that it lacks and that a student of it cannot learn.
+        TrainingError: A student that goes on with its label signals, and it has none.
     """
     teacher, folder = pipeline.classifier, pipeline.classifier.path
     config = mapped_config(teacher)
     check_classes(config, pipeline.classes, folder, teacher.lacks)
+    _check_can_learn(config, teacher)
     check_encoder(config, folder)
     check_dropout(teacher, config)
+    if isinstance(pipeline.student, LabelSignalSettings):
+        pipeline.student.check_start(config)
     is_theirs = is_checkpoint(read_content(folder))
     if is_theirs:
         _check_unstandardised(pipeline)
@@ -42,6 +48,15 @@ def text_columns(pipeline: PipelineSettings) -> list[str]:
     except CheckpointError:  # not trained yet, or damaged, which whoever needs it is told by `classifier_input`
         return []
     return ["transcript"] if reads_text(encoder) else []
+
+
+def _check_can_learn(config: ClassifierConfig, teacher: MCDropoutSettings) -> None:
+    """Known before anything is drawn or paid for: `tasks.networks.opening` would refuse it when the student begins."""
+    if teacher.lacks and isinstance(config.pooling, LateFusionPooling):
+        raise CheckpointError(
+            f"{teacher.path}: its late fusion has a score for each class that it knows, so a student of it cannot "
+            f"learn {', '.join(teacher.lacks)} (`lacks`). Train it with all classes, or with `pooling: mean`."
+        )
 
 
 def _check_unstandardised(pipeline: PipelineSettings) -> None:

@@ -48,8 +48,7 @@ def _encoder(place: Place, work: Path) -> stage.ClipsEncoder:
     classifier, folder = place.settings.classifier, place.clips_folder
     config = own_config(classifier)
     files = files_of(read_usable_clips(place.shown("clips.parquet")), folder)
-    means = config.model_copy(update={"pooling": "mean"})
-    compute_missing_features(classifier, means, files, place.shared("features"), work)
+    compute_missing_features(classifier, config.for_means(), files, place.shared("features"), work)
     return stage.ClipsEncoder(classifier, folder, place.shared("features"))
 
 

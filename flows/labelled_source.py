@@ -11,12 +11,14 @@ from flows.place import Place
 from tasks import index_clips
 from tasks.contracts.errors import ClipsError
 from tasks.storage.clip_source import fetch_source
-from tasks.storage.clips import each_audio_once, read_usable_clips
+from tasks.storage.clips import each_audio_once, read_usable_clips, speakers_of, transcripts_of
 from tasks.students.source_settings import SourceSettings
 
 
 def labelled_source(place: Place, source: SourceSettings, tell: Callable[[str], None]) -> pl.DataFrame:
-    """The usable source clips of the classes that the classifier is to know, each audio once; `speaker` "" if unknown.
+    """The usable source clips of the classes that the classifier is to know, each audio once.
+
+    `speaker` is "" and `transcript` null where the manifest says nothing, or two things of one recording.
 
     Args:
         place: The pipeline.
@@ -39,7 +41,9 @@ def labelled_source(place: Place, source: SourceSettings, tell: Callable[[str], 
     if absent := sorted(set(classes) - set(labelled["gold_label"])):
         found = ", ".join(sorted(set(clips["gold_label"].drop_nulls()))) or "none"
         raise ClipsError(f"source.clips: no clip is labelled {', '.join(absent)}. Labels found: {found}.")
-    return labelled.with_columns(pl.col("speaker").fill_null(""))
+    sha256s = labelled["sha256"].to_list()
+    speakers = pl.Series("speaker", speakers_of(clips, sha256s), pl.String).fill_null("")
+    return labelled.with_columns(speakers, pl.Series("transcript", transcripts_of(clips, sha256s), pl.String))
 
 
 def _without_contradictions(named: pl.DataFrame, tell: Callable[[str], None]) -> pl.DataFrame:

@@ -8,10 +8,15 @@ from pathlib import Path
 from flows.settings import PipelineSettings
 from flows.train_job import check_accelerate
 from tasks.contracts.errors import TrainingError
+from tasks.encoders import Part, parts_of
+from tasks.networks.folder_parts import folder_of
+from tasks.networks.label_signal_settings import LabelSignalPooling
 from tasks.storage.clips import ClipsSettings
 from tasks.storage.file_systems import missing_package
 from tasks.students import StudentSettings
+from tasks.students.cohort import CohortSettings
 from tasks.students.finetune_settings import FineTuneSettings
+from tasks.students.label_signal import LabelSignalSettings
 from tasks.teachers.zero_shot import missing_model
 
 
@@ -27,12 +32,30 @@ def not_there(settings: PipelineSettings) -> list[str]:
     for name, teacher in settings.zero_shot.items():
         if (model := missing_model(teacher)) is not None:
             missing.append(f"teachers.{name}.model: {_no('folder', model)}; put a CLAP there, or name one on the hub")
+    missing += _of_models(settings)
     gold = settings.evaluate.gold
     if isinstance(gold, Path) and not gold.is_file():
         missing.append(f"evaluate.gold: {_no('file', gold)}")
     urls = {"evaluate.gold": gold, "publish": settings.publish.url if settings.publish else None}
     missing += _packages(urls)
     return missing + list(_of_processes(settings.student))
+
+
+def _of_models(settings: PipelineSettings) -> Iterator[str]:
+    source, student = settings.source, settings.student
+    named: dict[str, Part | None] = {}
+    if source is not None:
+        parts = parts_of(source.encoder)
+        named |= {f"source.encoder{f'.parts.{n}' * (len(parts) > 1)}": part for n, part in enumerate(parts)}
+        named["source.pooling.words"] = source.pooling.words if isinstance(source.pooling, LabelSignalPooling) else None
+    if isinstance(student, CohortSettings):
+        named |= {f"student.representations.{n}": each for n, each in enumerate(student.representations)}
+    if isinstance(student, LabelSignalSettings):
+        named["student.pooling.words"] = student.pooling.words
+    for key, part in named.items():
+        folder = folder_of(part) if part is not None else None
+        if folder is not None and not folder.is_dir():
+            yield f"{key}.model: {_no('folder', folder)}; put the model there, or name one on the hub"
 
 
 def _of_clips(key: str, clips: ClipsSettings) -> Iterator[str]:

@@ -19,7 +19,16 @@ def mistakes_in(error: ValidationError, model: Model, given: Any) -> list[str]:
         model: What was validated against.
         given: What was validated.
     """
-    return [line for detail in error.errors() for line in _line(detail, model, given).splitlines()]
+    told = [detail for detail in error.errors() if not _follows(detail, error.errors())]
+    return [line for detail in told for line in _line(detail, model, given).splitlines()]
+
+
+def _follows(detail: ErrorDetails, others: list[ErrorDetails]) -> bool:
+    """A list is not too short because one of its items is wrong."""
+    loc = detail["loc"]
+    return detail["type"] == "too_short" and any(
+        other["loc"][: len(loc)] == loc and len(other["loc"]) > len(loc) for other in others
+    )
 
 
 def _line(detail: ErrorDetails, model: Model, given: Any) -> str:
@@ -47,6 +56,8 @@ def _what(detail: ErrorDetails, model: Model) -> str:
             return f"must be {context['expected']}, got {found!r}"
         case "too_short":
             return f"must have at least {context['min_length']} items, got {context['actual_length']}"
+        case "tuple_type":
+            return f"must be a list, got {found!r}"
         case "model_type" | "dict_type" | "model_attributes_type":
             return f"must be a mapping, got {found!r}"
     message = detail["msg"].removeprefix("Input should be ").removeprefix("a valid ")

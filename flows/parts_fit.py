@@ -75,6 +75,11 @@ def _in_source_and_student(pipeline: PipelineSettings) -> Iterator[str]:
     source, student = pipeline.source, pipeline.student
     if source is not None and isinstance(source.pooling, LateFusionPooling):
         yield from mistakes_in_words("source.pooling.words", source.pooling.words, pipeline.classes)
+        if lacking := pipeline.lacks.get(pipeline.classifier_name):
+            yield (
+                "source.pooling: late_fusion has a score for each class, so a student cannot learn "
+                f"{', '.join(lacking)} by an open place (teachers.{pipeline.classifier_name}.lacks); take another"
+            )
     tuned = isinstance(student, FineTuneSettings) and student.fine_tunes
     if tuned and source is not None and source.encoder.kind != "huggingface":
         why = "has no weights to train" if source.encoder.kind == "logmel" else "stays as it is"

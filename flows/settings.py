@@ -63,8 +63,12 @@ class PipelineSettings(Settings):
             return given
         student = given.get("student") or {}
         said = student.model_dump() if isinstance(student, Settings) else student
-        best = isinstance(said, dict) and said.get("kind", "mi_fuse") == "mi_fuse"
-        best = best and said.get("recipe", "best") == "best"
+        if not isinstance(said, dict):
+            return given
+        kind = said.get("kind", "mi_fuse")
+        best = kind == "mi_fuse" and said.get("recipe", "best") == "best"
+        # What these learn from by default is what the table should show.
+        best = best or (kind in ("cohort", "label_signal") and said.get("labels", "generative") == "generative")
         return given | {"fuse": {"kind": "generative"}} if best else given
 
     @model_validator(mode="after")

@@ -74,7 +74,7 @@ def _but_grid(teacher: ZeroShotSettings) -> dict[str, Any]:
 
 
 def _model(teacher: ZeroShotSettings) -> dict[str, str]:
-    return {"model": sha256_of_json(teacher.encoder(1).model_identity())}
+    return {"model": sha256_of_json(teacher.encoder(1).identity())}
 
 
 def _read(name: str, columns: tuple[str, ...] | None) -> Read:

@@ -156,6 +156,8 @@ def mistakes_in_labels(
     for name in lacks:
         if name not in classes:
             yield "lacks", f'"{name}" is no class of the pipeline.{did_you_mean(name, classes)}'
+    if len(set(lacks)) < len(lacks):
+        yield "lacks", f"names a class twice: {', '.join(lacks)}"
     if lacks and set(classes) <= set(lacks):
         yield "lacks", "names every class of the pipeline; a teacher that knows none teaches nothing"
 

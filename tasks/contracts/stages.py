@@ -14,7 +14,7 @@ CODE_VERSIONS = {
     "index_clips": 1,
     "target_statistics": 1,
     "mc_dropout": 4,  # before the paid teachers: what is free fails first, and adaptive draws look at it
-    "choose_repeats": 1,
+    "choose_repeats": 2,
     "zero_shot": 1,
     "query_lalm": 3,
     "fuse_labels": 5,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from tasks.contracts.settings import Settings
 from tasks.encoders.joined import JoinedSettings
@@ -15,10 +15,18 @@ from tasks.networks.late_fusion_settings import LateFusionPooling, clap_beside
 if TYPE_CHECKING:
     from tasks.encoders import EncoderSettings
 
+
+def _no_kind_as_a_word(given: Any) -> Any:
+    if given in ("label_signal", "late_fusion"):
+        raise ValueError(f"{given} has settings of its own; write `{{kind: {given}}}`")
+    return given
+
+
 _Kinds = Annotated[LabelSignalPooling | LateFusionPooling, Field(discriminator="kind")]
 PoolingSettings = Annotated[
     Annotated[Literal["mean", "attentive"], Tag("a word")] | Annotated[_Kinds, Tag("a kind")],
     Discriminator(lambda given: "a kind" if isinstance(given, dict | Settings) else "a word"),
+    BeforeValidator(_no_kind_as_a_word),
 ]
 
 

@@ -18,7 +18,7 @@ def repeats_schema() -> Schema:
         "r_t": pl.Int64(),  # how often the word does
         "ua": pl.Float64(),  # of the prompt ensemble, on source clips that are held out
         "gain": pl.Float64(),  # over no repeats at all, on the same clips
-        "gain_se": pl.Float64(),  # its standard error
+        "gain_se": pl.Float64(),  # its standard error if neither were better
         "n": pl.Int64(),  # clips
         "chosen": pl.Boolean(),
     }

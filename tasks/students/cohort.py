@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from tasks.contracts.settings import Settings
-from tasks.encoders import RepresentationSettings, parts_of, reads_text
+from tasks.encoders import Part, RepresentationSettings, parts_of, reads_text
 from tasks.encoders.logmel import LogMelSettings
 from tasks.storage.files import sha256_of_json
 from tasks.students.mi_fuse import MIFuseSettings
@@ -28,8 +28,8 @@ class CohortSettings(Settings):
     """
 
     kind: Literal["cohort"] = "cohort"
-    # Beside what the classifier hears; each more than doubles the cohort.
-    representations: Annotated[tuple[RepresentationSettings, ...], Field(max_length=3)] = (LogMelSettings(),)
+    # Beside what the classifier hears; each more than doubles the cohort. No `joined`: its parts are named one by one.
+    representations: Annotated[tuple[Part, ...], Field(max_length=3)] = (LogMelSettings(),)
     labels: Literal["fused", "generative"] = "generative"
     standardise: Literal["teacher", "target"] = "target"
     member_steps: int = Field(default=600, ge=1)  # of each phase
@@ -81,15 +81,15 @@ class CohortSettings(Settings):
         """
         return {"representations": sha256_of_json([each.identity() for each in self.representations])}
 
-    def beside(self, encoder: RepresentationSettings) -> list[RepresentationSettings]:
+    def beside(self, encoder: RepresentationSettings) -> list[Part]:
         """The representations that a classifier with this encoder does not hear anyway."""
-        return [each for each in self.representations if each not in parts_of(encoder)]
+        return [each for each in self.representations if not _is_heard(each, encoder)]
 
     def heard_twice(self, encoder: RepresentationSettings) -> list[str]:
         """What to say of those that are asked for though the classifier hears them anyway."""
         if "representations" not in self.model_fields_set:
             return []
-        twice = [each.kind for each in self.representations if each in parts_of(encoder)]
+        twice = [each.kind for each in self.representations if _is_heard(each, encoder)]
         return [f"student.representations: the classifier hears {kind} already; it counts once" for kind in twice]
 
     def train(
@@ -110,3 +110,9 @@ class CohortSettings(Settings):
         from tasks.students.cohort_training import train_cohort
 
         return train_cohort(self, start, data, classes, resume, keep, report, note)
+
+
+def _is_heard(part: Part, encoder: RepresentationSettings) -> bool:
+    """By what it is, as fingerprints have it, not by where it lies."""
+    alike = [other for other in parts_of(encoder) if other.kind == part.kind]
+    return part in alike or (bool(alike) and part.identity() in [other.identity() for other in alike])

@@ -18,6 +18,10 @@ _CHUNK_CLIPS = 32  # where frames are kept, not means, each clip is some megabyt
 _THIRDS = ("early", "middle", "late")
 _SIZES = (16, 64)  # of latents of what has one layer
 _SIZE_BESIDE = (16,)
+_REMEDIES = {
+    "student.kind": "The classifier's encoder has it as a further part: take another kind",
+    "student.representations": "Take it out",
+}
 
 
 class Beside:
@@ -39,8 +43,9 @@ class Beside:
 def modalities_of(data: TrainingData, train_R: torch.Tensor, kinds: Sequence[str]) -> list[Modality]:
     """What the classifier hears, what lies beside that, and the trainer's further representations.
 
-    Each raw: the mean over the layers, standardised over these clips. Latent representations: the mean of the early,
-    the middle and the late third of the layers, where there are several; principal components of the raw one else.
+    Each raw: the mean over the layers, each standardised over these clips. Latent representations: the mean of the
+    early, the middle and the late third of the layers, where there are several; principal components of the raw one
+    else.
 
     Args:
         data: The target's clips.
@@ -54,21 +59,25 @@ def modalities_of(data: TrainingData, train_R: torch.Tensor, kinds: Sequence[str
     n_beside = len(data.still.rows([0]).beside)
     others = [*(Beside(own, place) for place in range(n_beside)), *data.others]
     named = [*(f"beside {place + 1}" for place in range(n_beside)), *kinds]
+    settings = ["student.kind"] * n_beside + ["student.representations"] * len(kinds)
     found = [_modality("classifier", own, train_R, of_layers=True)]
-    for name, features in zip(_distinct(named), others, strict=True):
-        found.append(_modality(name, Checked(features, data.names), train_R, of_layers=False))
+    for name, features, setting in zip(_distinct(named), others, settings, strict=True):
+        found.append(_modality(name, Checked(features, data.names), train_R, setting))
     return found
 
 
-def _modality(name: str, features: Features, train_R: torch.Tensor, *, of_layers: bool) -> Modality:
+def _modality(
+    name: str, features: Features, train_R: torch.Tensor, setting: str = "student.kind", *, of_layers: bool = False
+) -> Modality:
+    """`setting`: what asks for it."""
     present_N = torch.cat([heard.n_frames_B > 0 for heard in _chunks(features)])
     train_N = torch.zeros(len(features), dtype=torch.bool)
     train_N[train_R] = True
     for rows_N, what in ((present_N & train_N, "learn from"), (present_N & ~train_N, "choose by")):
         if not rows_N.any():
             raise TrainingError(
-                f"student.representations: no clip to {what} has what {name} is made of. Take it out, or give more "
-                "clips a transcript in the manifest."
+                f"{setting}: no clip to {what} has what {name} is made of. {_REMEDIES[setting]}, or give more clips a "
+                "transcript in the manifest."
             )
     statistics = statistics_of(Part(features, present_N.nonzero()[:, 0].tolist()))
     groups = [range(features.n_layers), *(_thirds(features.n_layers) if of_layers else [])]
@@ -94,7 +103,7 @@ def _thirds(n_layers: int) -> list[range]:
 
 
 def _means(features: Features, statistics: Statistics, groups: Sequence[range]) -> list[torch.Tensor]:
-    """Of each group of layers the mean of the standardised, shape (N, D), again standardised as a whole."""
+    """Of each group of layers the mean of the standardised, shape (N, D)."""
     parts: list[list[torch.Tensor]] = [[] for _ in groups]
     for heard in _chunks(features):
         standard_BLD = (heard.means_BLD() - statistics.mean_LD) / statistics.std_LD

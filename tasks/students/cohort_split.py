@@ -10,6 +10,7 @@ from tasks.students.chance import FIRST_FREE_STREAM, Chance
 
 _HELD_OUT = FIRST_FREE_STREAM + 2
 _SHARE = 0.2
+_LEAST = 0.1  # fewer say nothing, such as one clip of an unknown speaker beside two who are half of the folder each
 _MOST = 0.4  # one speaker may be half of the folder
 
 
@@ -31,7 +32,7 @@ def split(n: int, speakers: Sequence[str | None] | None, seed: int) -> tuple[tor
     generator = Chance(seed).generator(_HELD_OUT, 0)
     by_speaker = _groups(n, speakers)
     found = _filled([by_speaker[place] for place in torch.randperm(len(by_speaker), generator=generator).tolist()], n)
-    if not found:
+    if not found or len(found) < _LEAST * n:
         found = torch.randperm(n, generator=generator).tolist()[: max(1, round(_SHARE * n))]
     held = torch.zeros(n, dtype=torch.bool)
     held[found] = True

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
+from tasks.contracts.errors import TrainingError
 from tasks.contracts.settings import Settings
 from tasks.networks.label_signal_settings import LabelSignalPooling
 from tasks.students.mi_fuse import MIFuseSettings
@@ -53,6 +54,15 @@ class LabelSignalSettings(Settings):
     def uses(self) -> Uses:
         """What the labels are made of, where they are not taken as they stand."""
         return self._plain.uses
+
+    def check_start(self, config: ClassifierConfig) -> None:
+        """Raises TrainingError where the classifier's head is to go on, and has no label signals."""
+        if self.start == "classifier" and not isinstance(config.pooling, LabelSignalPooling):
+            pools = config.pooling if isinstance(config.pooling, str) else config.pooling.kind
+            raise TrainingError(
+                f"student.start is classifier, but the classifier's head pools by `{pools}`. Expected one with label "
+                "signals: train it with `source.pooling: {kind: label_signal}`, or set `student.start: new`."
+            )
 
     def hearing(self, config: ClassifierConfig) -> ClassifierConfig:
         """How the clips are heard: a new head may want frames where the classifier hears means; it can do with both."""

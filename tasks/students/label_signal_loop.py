@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from tasks.contracts.errors import TrainingError
 from tasks.encoders.base import Frames
 from tasks.networks.head import Head
-from tasks.networks.label_signal import LabelSignals
 from tasks.networks.statistics import Statistics
 from tasks.students.base import TrainingData
 from tasks.students.label_signal_training import LabelTraining
@@ -27,15 +25,11 @@ def new_student(settings: LabelSignalSettings, classifier: Head) -> Head:
     Raises:
         TrainingError: The classifier's is wanted, and has no label signals.
     """
-    if settings.start == "new":
-        statistics = Statistics(classifier.mean_LD, classifier.std_LD)
-        return new_head(settings.hearing(classifier.config), statistics, settings.seed)
-    if not isinstance(classifier.pooling, LabelSignals):
-        raise TrainingError(
-            f"student.start is classifier, but the classifier's head pools by `{classifier.config.pooling}`. Expected "
-            "one with label signals: train it with `source.pooling: {kind: label_signal}`, or set `student.start: new`."
-        )
-    return classifier
+    settings.check_start(classifier.config)
+    if settings.start == "classifier":
+        return classifier
+    statistics = Statistics(classifier.mean_LD, classifier.std_LD)
+    return new_head(settings.hearing(classifier.config), statistics, settings.seed)
 
 
 class LabelSignalObjective:

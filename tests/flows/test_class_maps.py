@@ -104,6 +104,7 @@ def test_a_student_learns_a_class_that_its_classifier_has_never_met(project: Pro
         ({"labels": {"ang": "angri"}}, 'teachers.classifier.labels.ang: "angri" is no class of the pipeline. Did you'),
         ({"labels": {"calm": {"sad": 0}}}, "teachers.classifier.labels.calm.sad: must be greater than 0, got 0"),
         ({"lacks": ["hapy"]}, 'teachers.classifier.lacks: "hapy" is no class of the pipeline. Did you mean "happy"?'),
+        ({"lacks": ["sad", "sad"]}, "teachers.classifier.lacks: names a class twice: sad, sad"),
         ({"places": PLACES}, "`places` and `spread` go together"),
         ({"places": PLACES, "spread": 0}, "teachers.classifier.spread: must be greater than 0, got 0"),
         ({"places": PLACES, "spread": 1, "labels": {"a": "sad"}}, "`labels`: with `places` the classes are those"),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from flows.classifier_input import classifier_input
 from flows.settings import PipelineSettings, read_pipelines
-from tasks.contracts.errors import SettingsError
+from tasks.contracts.errors import CheckpointError, SettingsError
 from tasks.encoders.joined import JoinedSettings
 from tests.flows.conftest import SETTINGS
 
@@ -81,7 +83,46 @@ def test_draws_of_the_encoder_are_refused(tmp_path: Path) -> None:
     assert told in mistakes(tmp_path, [WAVLM, CLAP], changes, pooling=FUSION)
 
 
+LACKING = {"teachers": SETTINGS["teachers"] | {"classifier": SETTINGS["teachers"]["classifier"] | {"lacks": ["sad"]}}}
+
+
+def test_late_fusion_and_a_class_that_is_lacking_are_a_mistake(tmp_path: Path) -> None:
+    told = "source.pooling: late_fusion has a score for each class, so a student cannot learn sad by an open place"
+    assert told in mistakes(tmp_path, [WAVLM, CLAP], LACKING, pooling=FUSION)
+
+
+def test_a_late_fusion_that_lacks_a_class_is_refused_before_its_draws(tmp_path: Path) -> None:
+    settings = read(tmp_path, [LOGMEL, TEXT], LACKING, pooling={"kind": "label_signal"})
+    config = {
+        "classes": ["angry", "happy", "neutral"],
+        "encoder": {"kind": "joined", "parts": [LOGMEL, CLAP]},
+        "encoder_identity": {},
+        "n_layers": 1,
+        "dim": 3,
+        "beside": [[1, 6]],
+        "pooling": FUSION,
+    }
+    folder = settings.classifier.path
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "model.safetensors").touch()
+    with pytest.raises(CheckpointError, match=r"a student of it cannot learn sad \(`lacks`\)"):
+        classifier_input(settings)
+
+
 def test_a_student_cannot_train_it(tmp_path: Path) -> None:
     changes = {"student": {"kind": "mi_fuse", "recipe": "paper", "trainable": "all"}}
     told = mistakes(tmp_path, [WAVLM, CLAP], changes, pooling=FUSION)
     assert "student.trainable: the encoder joined stays as it is; take it away" in told
+
+
+def test_a_list_is_not_too_short_because_one_of_its_items_is_wrong(tmp_path: Path) -> None:
+    told = mistakes(tmp_path, [LOGMEL, {"kind": "txet"}])
+    assert "1 mistake:" in told
+    assert "at least 2" not in told
+    assert "encoder.parts: must have at least 2 items, got 1" in mistakes(tmp_path, [LOGMEL])
+
+
+def test_a_pooling_of_a_kind_written_as_a_word_is_told_how_to_write_it(tmp_path: Path) -> None:
+    told = mistakes(tmp_path, [LOGMEL, TEXT], pooling="label_signal")
+    assert "source.pooling: label_signal has settings of its own; write `{kind: label_signal}`" in told

@@ -44,3 +44,16 @@ def test_a_classifier_and_a_student_with_label_signals_go_all_the_way(project: P
     project.change(student={"kind": "label_signal", "start": "classifier", "steps": 5, "batch_size": 4})
     said(project, "run", "small")
     assert pooling_of(results / "student") == LabelSignalPooling(**SMALL)
+
+
+def test_a_classifier_without_label_signals_is_no_start_and_that_is_told_before_anybody_is_asked(
+    project: Project,
+) -> None:
+    lalm = SETTINGS["teachers"]["lalm"] | {"draws": 4}
+    project.change(
+        student={"kind": "label_signal", "start": "classifier"}, teachers=SETTINGS["teachers"] | {"lalm": lalm}
+    )
+    result = project.mifuse("run", "small")
+    assert result.exit_code == 2
+    assert "student.start is classifier, but the classifier's head pools by `mean`" in result.output
+    assert project.stages_run(result) == []

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from flows.__main__ import main
 from flows.missing import not_there
 from flows.settings import read_pipelines
-from tests.flows.conftest import Project
+from tests.flows.conftest import SETTINGS, Project
 
 PAPER = Path(__file__).parents[2] / "bench" / "paper.yaml"
 
@@ -56,3 +56,19 @@ def test_accelerate_is_told_where_several_processes_need_it(project: Project, mo
     [told] = not_there(settings)
     assert told.startswith("student.processes: 2 needs accelerate, which is not installed. Install it with")
     assert not told.endswith(".")
+
+
+def test_models_that_settings_name_are_told(project: Project) -> None:
+    gone = {"kind": "text", "model": "./gone"}
+    encoder = {"kind": "joined", "parts": [{"kind": "logmel"}, gone]}
+    pooling = {"kind": "label_signal", "words": gone}
+    project.change(
+        source=SETTINGS["source"] | {"encoder": encoder, "pooling": pooling},
+        student={"kind": "cohort", "representations": [gone, {"kind": "text", "model": "org/bert", "revision": "1a"}]},
+    )
+    told = not_there(read_pipelines(project.folder / "pipelines.yaml")["small"])
+    keys = [line.partition(": no folder ")[0] for line in told]
+    assert keys == ["source.encoder.parts.1.model", "source.pooling.words.model", "student.representations.0.model"]
+    project.change(source=None, student={"kind": "label_signal", "pooling": {"words": gone}})
+    [told_of_words] = not_there(read_pipelines(project.folder / "pipelines.yaml")["small"])
+    assert told_of_words.startswith("student.pooling.words.model: no folder ")

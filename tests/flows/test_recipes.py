@@ -32,14 +32,21 @@ def training(folder: Path, **settings: Any) -> Node:
 
 @pytest.mark.parametrize(
     "said",
-    [{}, {"student": {"kind": "mi_fuse"}}, {"student": BEST}, {"student": {"kind": "mi_fuse", "steps": 9}}],
+    [
+        {},
+        {"student": {"kind": "mi_fuse"}},
+        {"student": BEST},
+        {"student": {"kind": "mi_fuse", "steps": 9}},
+        {"student": {"kind": "cohort"}},
+        {"student": {"kind": "label_signal"}},
+    ],
     ids=str,
 )
-def test_the_generative_rule_goes_with_the_recipe_best(tmp_path: Path, said: dict[str, Any]) -> None:
+def test_the_generative_rule_goes_with_the_recipe_best_and_its_labels(tmp_path: Path, said: dict[str, Any]) -> None:
     assert read(tmp_path, **said).fuse.kind == "generative"
 
 
-@pytest.mark.parametrize("student", [PAPER, {"kind": "shot"}, {"kind": "dine"}], ids=str)
+@pytest.mark.parametrize("student", [PAPER, {"kind": "shot"}, {"kind": "cohort", "labels": "fused"}], ids=str)
 def test_mutual_information_goes_with_every_other_student(tmp_path: Path, student: dict[str, Any]) -> None:
     assert read(tmp_path, student=student).fuse.kind == "mutual_information"
 

@@ -51,6 +51,13 @@ def test_a_setting_of_another_kind_is_told(tmp_path: Path) -> None:
         read_pipelines(write(tmp_path, student=student))
 
 
+@pytest.mark.parametrize("given", [None, "logmel"])
+def test_what_is_to_be_a_list_is_said_to_be_one(tmp_path: Path, given: Any) -> None:
+    student = {"kind": "cohort", "representations": given}
+    with pytest.raises(SettingsError, match=r"student\.representations: must be a list, got"):
+        read_pipelines(write(tmp_path, student=student))
+
+
 def test_without_a_student_it_is_mi_fuse(tmp_path: Path) -> None:
     settings = read_pipelines(write(tmp_path))["calls"]
     assert settings.student.kind == "mi_fuse"

@@ -93,3 +93,13 @@ def test_the_grid_is_no_setting_of_the_draws(tmp_path: Path) -> None:
 
     assert settings_of("zero_shot.clap", [1, 2]) == settings_of("zero_shot.clap", [1, 8])
     assert settings_of("choose_repeats.clap", [1, 2]) != settings_of("choose_repeats.clap", [1, 8])
+
+
+def test_other_vectors_of_the_same_weights_make_the_draws_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = read(tmp_path, CLASSIFIER | {"clap": CLAP})
+    (node,) = [each for each in nodes_of("calls", settings, tmp_path) if each.name == "zero_shot.clap"]
+    before = node.outside()
+    monkeypatch.setattr("tasks.encoders.clap._CODE_VERSION", 99)
+    assert node.outside()["model"] != before["model"]

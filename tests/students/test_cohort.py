@@ -13,11 +13,14 @@ from tasks.contracts.errors import TrainingError
 from tasks.encoders.base import Frames
 from tasks.encoders.features import Means
 from tasks.networks.head import Head
+from tasks.students import cohort_training
 from tasks.students.base import Checkpoint, Student, TrainingData
 from tasks.students.checkpoints import read_checkpoint, write_checkpoint
 from tasks.students.cohort import CohortSettings
 from tasks.students.cohort_representations import modalities_of
+from tasks.students.cohorts.cohort import Training
 from tasks.students.folder import write_training
+from tasks.students.mi_fuse import MIFuseSettings
 from tasks.students.relabelling import relabelled
 from tests.students.relabelling_toys import CLASSES, SPEAKERS, TRUTH_N, N, clips, named_by, target_of
 
@@ -70,6 +73,20 @@ def test_the_student_learns_what_the_labels_say(head: Head) -> None:
     student = train(head, data_of(), member_steps=40, distil_steps=150)
     with torch.no_grad():
         assert named_by(student.head(Frames.of_means(clips()))) > 0.9
+
+
+def test_what_the_student_learns_is_the_ensembles_word_not_the_labels(
+    head: Head, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[torch.Tensor] = []
+    monkeypatch.setattr(cohort_training, "check_labels", lambda labels_NC, classes: found.append(labels_NC))
+    monkeypatch.setattr(MIFuseSettings, "loop", lambda self, head, data, classes: found.append(data.labels_NC))
+    data, asked = data_of(labels_NC=torch.eye(3)[TRUTH_N] * 0.8 + 0.2 / 3), settings_of(labels="fused")
+    with pytest.raises(AttributeError):  # a student that is not there cannot learn
+        train(head, data, labels="fused")
+    cohort = Training(cohort_training.course_of(asked), cohort_training.lesson_for(asked, data, [])).run()
+    assert all(torch.equal(labels_NC, cohort.answers_NC.softmax(dim=-1)) for labels_NC in found)
+    assert len(found) == 2
 
 
 def test_it_says_which_labels_it_learnt_from(head: Head) -> None:

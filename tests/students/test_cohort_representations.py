@@ -7,6 +7,7 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
+from tasks.contracts.errors import TrainingError
 from tasks.encoders.base import Frames
 from tasks.encoders.features import Means
 from tasks.encoders.joined_features import JoinedFeatures
@@ -97,3 +98,13 @@ def test_clips_without_it_count_neither_for_statistics_nor_for_components(dim: i
     assert torch.equal(text.present_N, said_N)
     raw_ND = text.representations[0].values_ND[said_N]
     torch.testing.assert_close(raw_ND.std(dim=0, correction=0), torch.ones(dim))
+
+
+def test_of_a_part_of_the_classifier_that_no_clip_has_it_is_not_said_to_take_it_out() -> None:
+    class Silent(Means):
+        def rows(self, rows_B: Any) -> Frames:
+            return Frames(super().rows(rows_B).values_BLTD, torch.zeros(len(list(rows_B)), dtype=torch.long))
+
+    joined = JoinedFeatures([Means(clips(2, 4)), Silent(clips(1, 4))])
+    with pytest.raises(TrainingError, match=r"^student\.kind: no clip to learn from .*another kind"):
+        modalities_of(data_of(60, features=joined), TRAIN_R, [])

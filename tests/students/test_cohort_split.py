@@ -28,6 +28,10 @@ def test_where_one_speaker_says_nearly_all_clips_are_held_out_whoever_speaks() -
     assert len(split(20, ["ann"] * 20, seed=0)[1]) == 4
 
 
+def test_where_the_few_clips_of_others_are_all_that_could_be_held_out_it_is_clips_whoever_speaks() -> None:
+    assert len(split(100, [*["ann"] * 50, *["ben"] * 49, None], seed=0)[1]) == 20
+
+
 def test_without_speakers_a_fifth_is_held_out() -> None:
     assert len(split(50, None, seed=0)[1]) == 10
 

@@ -70,8 +70,20 @@ def test_members_are_compared_on_rows_that_both_can_answer() -> None:
     easy_N = ~of.can_MN[0]
     outputs_MNC = right_but_for(of_those(several=0.5, single=1.0)).where(~easy_N[:, None], lesson().target_NC)
     assert told(outputs_MNC, of=of) == []
-    whole = replace(of, can_MN=None)  # the same numbers, as if everybody could answer: still better together
-    assert told(outputs_MNC, of=whole) == []
+
+
+def test_rows_that_only_one_of_both_can_answer_hide_nothing() -> None:
+    """On rows without the second modality the first alone is far off; on the others it is better than both together."""
+    of = lesson(missing=True)
+    assert of.can_MN is not None
+    alone_M1 = torch.tensor([name.startswith("x") and " + " not in name for name in NAMES])[:, None]
+    outputs_MNC = right_but_for([1.0 if " + " in name else 0.5 if name.startswith("x") else 2.0 for name in NAMES])
+    lacks_1N = ~of.can_MN[0][None]
+    target_NC = lesson().target_NC
+    outputs_MNC = outputs_MNC.where(~lacks_1N[..., None], target_NC + 1.5 * alone_M1[..., None])
+    [sentence] = told(outputs_MNC, target_NC, of)
+    assert sentence.startswith("more modalities are worse than one")
+    assert told(outputs_MNC, target_NC, replace(of, can_MN=None)) == []  # the same numbers over all rows
 
 
 @pytest.mark.parametrize(("other", "expected"), [(0, 0.0), (1, 2 / 3)])
