@@ -3,8 +3,8 @@
 python -m bench.cohort_speed [--repeats 9] [--threads 2]
 
 Two modalities of 500 and 400 numbers, each with three latent representations: 5 x 5 - 1 members over 50 to 900 inputs,
-batches of 64. `--threads` is what torch may use for the members alone and for the other ways; the cohort has its own
-two threads (`students/cohorts/halves.py`). Times are of an idle machine only: on a busy one compare the best ones.
+batches of 64. `--threads` is what torch may use for the other ways; a cohort and a member alone have one, so that the
+same seed gives the same bits. Times are of an idle machine only: on a busy one compare the best ones.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from prefect import flow
 
 from flows.labelled_source import labelled_source
 from flows.place import open_place
-from flows.zero_shot_node import repeats_file
+from flows.zero_shot_node import pair_file, repeats_file
 from tasks import choose_repeats as stage
 from tasks.storage.clip_source import audio_folder, fetch_source
 from tasks.storage.files import replacing
@@ -17,7 +17,7 @@ from tasks.storage.files import replacing
 
 @flow(name="choose_repeats", flow_run_name="choose_repeats-{pipeline}-{teacher}")
 def choose_repeats(pipeline: str, pipelines: str, cache: str, teacher: str = "zero_shot") -> dict[str, Any]:
-    """Reads: `source.clips` with labels, the model. Writes: `repeats/<teacher>.parquet`. The target is not read.
+    """Reads: `source.clips` with labels, the model. Writes: `repeats/<teacher>….parquet`. The target is not read.
 
     Costs: a pass of the audio encoder per held-out source clip and number of the grid, where it is not kept.
     """
@@ -39,6 +39,7 @@ def choose_repeats(pipeline: str, pipelines: str, cache: str, teacher: str = "ze
             folder=audio_folder(source.clips, place.cache, dict(clips.select("path", "sha256").iter_rows())),
             features=place.shared("features"),
             out=out / repeats_file(teacher),
+            pair=out / pair_file(teacher),
         )
 
     return place.perform(node, work)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.classifier_input import classifier_input, text_columns
-from flows.clip_changes import FoundClips
+from flows.index_node import index_node
 from flows.publish_node import publish_nodes
 from flows.settings import PipelineSettings
 from flows.statistics_node import statistics_nodes, statistics_reads
@@ -14,8 +14,8 @@ from flows.zero_shot_node import choice_nodes, choice_reads, zero_shot_node
 from tasks.contracts.errors import ClipsError
 from tasks.contracts.stages import CODE_VERSIONS, Node, Read
 from tasks.contracts.tables import p_columns
-from tasks.storage.clip_source import here, manifest_digest
-from tasks.storage.files import sha256_of_file, sha256_of_json
+from tasks.storage.clip_source import here
+from tasks.storage.files import sha256_of_file
 from tasks.students.cohort import CohortSettings
 from tasks.students.finetune_settings import FineTuneSettings
 from tasks.students.mi_fuse import MIFuseSettings
@@ -30,7 +30,7 @@ def nodes_of(name: str, pipeline: PipelineSettings, cache: Path, *, deep: bool =
     order = sorted(pipeline.teachers, key=lambda teacher: teacher in pipeline.paid)
     teachers = [_teacher_node(pipeline, teacher) for teacher in order]
     nodes = [
-        _index(pipeline, cache, deep),
+        index_node(pipeline, cache, deep),
         *statistics_nodes(name, pipeline),
         *choice_nodes(pipeline, cache, deep=deep),
         *teachers,
@@ -59,19 +59,6 @@ def _clips(*columns: str) -> Read:
 def _draws(pipeline: PipelineSettings, teacher: str, *more: str) -> Read:
     columns = ("sha256", "draw", "status", *p_columns(pipeline.classes), *more)
     return Read(teacher_node(pipeline, teacher), draws_file(teacher), columns)
-
-
-def _index(pipeline: PipelineSettings, cache: Path, deep: bool) -> Node:
-    clips = pipeline.clips
-    found = FoundClips(clips, cache, deep=deep)
-
-    def outside() -> dict[str, str]:
-        # Before the list is made of it: an edit in between makes the index stale, and not fresh with the old rows.
-        manifest = manifest_digest(clips, cache)
-        return {"clips": sha256_of_json(found.sha256s)} | ({"manifest": manifest} if manifest else {})
-
-    settings = {"clips": clips.fingerprint()}
-    return Node("index_clips", "index_clips", settings, (), ("clips.parquet",), outside, found.explain)
 
 
 def facts_memory(cache: Path) -> Path:
@@ -191,7 +178,7 @@ def _evaluate(name: str, pipeline: PipelineSettings, cache: Path) -> Node:
         _clips("clip_id", "path", "duration_s", "status", "reason", "gold_label", *text_columns(pipeline)),
         Read("fuse_labels", "pseudo_labels.parquet"),
         Read("train_student", "student"),
-        *choice_reads(pipeline, whole=True),
+        *choice_reads(pipeline),
     )
     writes = ("metrics.json", "predictions.parquet", "report.html")
     settings: dict[str, Any] = {"classes": pipeline.classes, "teachers": list(pipeline.teachers), "pipeline": name}

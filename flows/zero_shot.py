@@ -10,7 +10,7 @@ from prefect import flow
 from flows.dag import draws_file, teacher_node
 from flows.place import open_place
 from flows.shards import compute_encoder_features
-from flows.zero_shot_node import repeats_file
+from flows.zero_shot_node import pair_file
 from tasks import zero_shot as stage
 from tasks.storage.clips import read_usable_clips
 
@@ -24,7 +24,7 @@ def zero_shot(pipeline: str, pipelines: str, cache: str, teacher: str = "zero_sh
     place = open_place(pipeline, Path(pipelines), Path(cache))
     settings = place.settings
     asked = settings.zero_shot[teacher]
-    repeats = place.shown(repeats_file(teacher)) if asked.repeats == "chosen" else None
+    repeats = place.shown(pair_file(teacher)) if asked.repeats == "chosen" else None
 
     def work(out: Path, work: Path) -> dict[str, Any]:
         clips, folder = place.shown("clips.parquet"), place.clips_folder

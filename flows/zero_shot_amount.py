@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flows.place import Place
-from flows.zero_shot_node import repeats_file
+from flows.zero_shot_node import pair_file
 from tasks.encoders.storing import store_folder
 from tasks.storage.features import FeatureStore
 from tasks.storage.repeats import read_pair
@@ -21,7 +21,7 @@ def unheard_by(place: Place, name: str, sha256s: Sequence[str]) -> int | None:
     """How many passes of the encoder are missing, over clips and repeats; None before the repeats are chosen."""
     teacher, numbers = place.settings.zero_shot[name], audio_repeats(place, name)
     if teacher.repeats == "chosen":
-        table = place.shown(repeats_file(name))
+        table = place.shown(pair_file(name))
         if not table.is_file():
             return None
         numbers = [read_pair(table)[0]]

@@ -7,18 +7,22 @@ from typing import Any
 
 from flows.clip_changes import FoundClips
 from flows.settings import PipelineSettings
+from tasks.contracts.errors import ClipsError
 from tasks.contracts.stages import Node, Read
 from tasks.storage.clip_source import manifest_digest
 from tasks.storage.files import sha256_of_json
 from tasks.students.source_settings import SourceSettings
 from tasks.teachers.zero_shot import ZeroShotSettings
 
-_PAIR = ("r_a", "r_t", "chosen")
-
 
 def repeats_file(teacher: str) -> str:
     """Where a teacher's choice of repeats is, below the pipeline's folder."""
     return f"repeats/{teacher}.parquet"
+
+
+def pair_file(teacher: str) -> str:
+    """Where the chosen pair stands alone."""
+    return f"repeats/{teacher}-chosen.parquet"
 
 
 def chosen_by_source(pipeline: PipelineSettings) -> list[str]:
@@ -31,16 +35,16 @@ def choice_nodes(pipeline: PipelineSettings, cache: Path, *, deep: bool) -> list
     return [_choice_node(pipeline, name, cache, deep) for name in chosen_by_source(pipeline)]
 
 
-def choice_reads(pipeline: PipelineSettings, *, whole: bool = False) -> tuple[Read, ...]:
-    """What is read of all choices: the pairs, or for the report the whole tables."""
-    return tuple(_read(name, None if whole else _PAIR) for name in chosen_by_source(pipeline))
+def choice_reads(pipeline: PipelineSettings) -> tuple[Read, ...]:
+    """What the report reads of all choices."""
+    return tuple(Read(f"choose_repeats.{name}", repeats_file(name)) for name in chosen_by_source(pipeline))
 
 
 def zero_shot_node(pipeline: PipelineSettings, name: str, reads: tuple[Read, ...], writes: tuple[str, ...]) -> Node:
     """The node of one teacher's draws."""
     teacher = pipeline.zero_shot[name]
     settings = {f"teachers.{name}": _but_grid(teacher), "classes": pipeline.classes}
-    reads += (_read(name, _PAIR),) if teacher.repeats == "chosen" else ()
+    reads += (Read(f"choose_repeats.{name}", pair_file(name)),) if teacher.repeats == "chosen" else ()
     return Node("zero_shot", f"zero_shot.{name}", settings, reads, writes, lambda: _model(teacher))
 
 
@@ -50,8 +54,14 @@ def _choice_node(pipeline: PipelineSettings, name: str, cache: Path, deep: bool)
     found = FoundClips(source.clips, cache, deep=deep)
 
     def outside() -> dict[str, str]:
-        manifest = manifest_digest(source.clips, cache)
-        clips = {"source.clips": sha256_of_json(found.sha256s)}
+        try:
+            manifest = manifest_digest(source.clips, cache)
+            clips = {"source.clips": sha256_of_json(found.sha256s)}
+        except ClipsError as error:
+            raise ClipsError(
+                f"{error} The source is looked at since teachers.{name}.repeats is `chosen`; to go on without it, "
+                f"write the pair down: `repeats: [[1, 1]]`, or what the last choice was ({repeats_file(name)})."
+            ) from error
         return clips | ({"source.manifest": manifest} if manifest else {}) | _model(teacher)
 
     settings = {
@@ -59,7 +69,9 @@ def _choice_node(pipeline: PipelineSettings, name: str, cache: Path, deep: bool)
         "classes": pipeline.classes,
         "source": _split(pipeline, source),
     }
-    return Node("choose_repeats", f"choose_repeats.{name}", settings, (), (repeats_file(name),), outside)
+    return Node(
+        "choose_repeats", f"choose_repeats.{name}", settings, (), (repeats_file(name), pair_file(name)), outside
+    )
 
 
 def _split(pipeline: PipelineSettings, source: SourceSettings) -> dict[str, Any]:
@@ -75,7 +87,3 @@ def _but_grid(teacher: ZeroShotSettings) -> dict[str, Any]:
 
 def _model(teacher: ZeroShotSettings) -> dict[str, str]:
     return {"model": sha256_of_json(teacher.encoder(1).identity())}
-
-
-def _read(name: str, columns: tuple[str, ...] | None) -> Read:
-    return Read(f"choose_repeats.{name}", repeats_file(name), columns)

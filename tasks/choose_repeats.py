@@ -16,7 +16,7 @@ from prefect.cache_policies import NO_CACHE
 from tasks.encoders.clip_files import files_in
 from tasks.encoders.features import Features, features_of
 from tasks.maths.zero_shot import zero_shot_probs
-from tasks.storage.repeats import repeats_schema, write_repeats
+from tasks.storage.repeats import repeats_schema, write_pair, write_repeats
 from tasks.students.source_settings import SourceSettings
 from tasks.teachers.zero_shot import ZeroShotSettings
 from tasks.teachers.zero_shot_choice import Repeats, Tried, choose_pair, try_pairs
@@ -33,6 +33,7 @@ def choose_repeats(
     folder: Path,
     features: Path,
     out: Path,
+    pair: Path,
 ) -> dict[str, Any]:
     """Scores every pair of the grid on the source clips that `train-source` holds out. The target is not looked at.
 
@@ -44,6 +45,7 @@ def choose_repeats(
         folder: What their paths are relative to.
         features: The folder of stored features, shared by all pipelines.
         out: `repeats/<teacher>.parquet`.
+        pair: `repeats/<teacher>-chosen.parquet`.
     """
     from tasks.encoders.clap_text import ClapTexts
 
@@ -60,6 +62,7 @@ def choose_repeats(
     tried = try_pairs(right, labels_N)
     chosen = choose_pair(tried)
     write_repeats(out, _table(tried, chosen, len(files)))
+    write_pair(pair, chosen)
     return {"clips": len(files), "pairs": len(tried), "audio_repeats": chosen[0], "text_repeats": chosen[1]}
 
 
@@ -70,7 +73,9 @@ def _held_out(clips: pl.DataFrame, classes: Sequence[str], source: SourceSetting
     from tasks.encoders.features import Means
     from tasks.students.source_clips import LabelledClips, split_clips
 
-    known = [name for name in classes if (clips["gold_label"] == name).any()]  # the source may lack some
+    known = [
+        name for name in classes if (clips["gold_label"] == name).any()
+    ]  # what the classifier lacks is not looked for in the source
     labels_N = torch.tensor([known.index(label) for label in clips["gold_label"]])
     nothing_heard = Means(torch.zeros(clips.height, 1, 1))  # who is held out is a matter of labels and speakers
     labelled = LabelledClips(nothing_heard, labels_N, clips["speaker"].to_list())

@@ -56,7 +56,7 @@ def labelled(small_run: SmallRun, tmp_path: Path) -> Path:
 def choose(run: SmallRun, clap: Path, features: Path, labelled: Path, out: Path, **given: Any) -> pl.DataFrame:
     teacher = ZeroShotSettings(model=str(clap), device="cpu", repeats="chosen", grid=[1, 2], **given)
     source = SourceSettings.model_validate({"clips": {"folder": str(run.folder)}, "validation": 0.5})
-    choose_repeats.fn(teacher, run.classes, source, labelled, run.folder, features, out)
+    choose_repeats.fn(teacher, run.classes, source, labelled, run.folder, features, out, out.with_stem("pair"))
     return read_repeats(out)
 
 

@@ -17,7 +17,7 @@ from tasks.contracts.tables import draws_schema, p_columns
 from tasks.encoders import clap_text
 from tasks.maths.threads import one_thread
 from tasks.storage.audio import read_audio
-from tasks.storage.repeats import repeats_schema, write_repeats
+from tasks.storage.repeats import write_pair
 from tasks.storage.tables import read_metadata, read_table
 from tasks.teachers.zero_shot import ZeroShotSettings
 from tasks.zero_shot import pairs_of, zero_shot
@@ -117,12 +117,11 @@ def test_the_order_of_the_classes_is_no_matter(small_run: SmallRun, clap: Path, 
 
 
 def test_with_chosen_repeats_the_pair_of_the_table_is_asked(small_run: SmallRun, clap: Path, tmp_path: Path) -> None:
-    rows = [(1, 1, 0.4, 0.0, 0.0, 9, False), (3, 2, 0.6, 0.2, 0.1, 9, True)]
-    write_repeats(tmp_path / "repeats.parquet", pl.DataFrame(rows, repeats_schema(), orient="row"))
+    write_pair(tmp_path / "pair.parquet", (3, 2))
     chosen = ZeroShotSettings(model=str(clap), repeats="chosen", grid=[1, 2, 3])
-    assert pairs_of(chosen, tmp_path / "repeats.parquet") == [(3, 2)]
+    assert pairs_of(chosen, tmp_path / "pair.parquet") == [(3, 2)]
     draws, given = {}, {"repeats": [[3, 2]]}
     draws["given"] = draw(small_run, clap, tmp_path / "f", tmp_path / "g.parquet", teacher=given)
-    asked = {"teacher": {"repeats": "chosen", "grid": [1, 2, 3]}, "repeats": tmp_path / "repeats.parquet"}
+    asked = {"teacher": {"repeats": "chosen", "grid": [1, 2, 3]}, "repeats": tmp_path / "pair.parquet"}
     draws["chosen"] = draw(small_run, clap, tmp_path / "f", tmp_path / "c.parquet", **asked)
     assert draws["chosen"].equals(draws["given"])

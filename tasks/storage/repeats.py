@@ -1,4 +1,7 @@
-"""The table of how well each pair of repeats did on source clips, and which pair is taken."""
+"""How well each pair of repeats did on source clips, and beside it, in a table of its own, the pair that is taken.
+
+They are two, since the draws depend on the pair alone: a larger grid that chooses the same one makes no draw anew.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,11 @@ def repeats_schema() -> Schema:
     }
 
 
+def pair_schema() -> Schema:
+    """`repeats/<teacher>-chosen.parquet`: one row."""
+    return {name: repeats_schema()[name] for name in ("r_a", "r_t")}
+
+
 def write_repeats(path: Path, table: pl.DataFrame) -> None:
     """In one step, in order of the pairs."""
     with replacing(path) as temporary:
@@ -36,25 +44,36 @@ def read_repeats(path: Path) -> pl.DataFrame:
     Raises:
         TableError: There is none, or another than `repeats_schema` says.
     """
-    try:
-        table = pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise TableError(f"{path}: no table of repeats ({error}). `mifuse run` makes it.") from error
-    if dict(table.schema) != repeats_schema():
-        raise TableError(f"{path}: not a table of repeats. Delete it; `mifuse run` makes it again.")
-    return table
+    return _read(path, repeats_schema())
+
+
+def write_pair(path: Path, pair: tuple[int, int]) -> None:
+    """The chosen pair (r_a, r_t), in one step."""
+    with replacing(path) as temporary:
+        pl.DataFrame([pair], pair_schema(), orient="row").write_parquet(temporary)
 
 
 def read_pair(path: Path) -> tuple[int, int]:
     """The chosen pair (r_a, r_t).
 
     Raises:
-        TableError: No such table, or not exactly one pair that is chosen.
+        TableError: No such table, or another than one row of `pair_schema`.
     """
-    chosen = read_repeats(path).filter("chosen")
-    if chosen.height != 1:
+    table = _read(path, pair_schema())
+    if table.height != 1:
         raise TableError(
-            f"{path}: {chosen.height} pairs of repeats are chosen, expected one. Delete the table; `mifuse run` makes "
+            f"{path}: {table.height} pairs of repeats are chosen, expected one. Delete the table; `mifuse run` makes "
             "it again."
         )
-    return int(chosen["r_a"].item()), int(chosen["r_t"].item())
+    r_a, r_t = table.row(0)
+    return int(r_a), int(r_t)
+
+
+def _read(path: Path, schema: Schema) -> pl.DataFrame:
+    try:
+        table = pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise TableError(f"{path}: no table of repeats ({error}). `mifuse run` makes it.") from error
+    if dict(table.schema) != schema:
+        raise TableError(f"{path}: not a table of repeats. Delete it; `mifuse run` makes it again.")
+    return table

@@ -18,6 +18,8 @@ _CHUNK_CLIPS = 32  # where frames are kept, not means, each clip is some megabyt
 _THIRDS = ("early", "middle", "late")
 _SIZES = (16, 64)  # of latents of what has one layer
 _SIZE_BESIDE = (16,)
+# Of the clips that must have what a modality is made of: chosen by fewer, members that say nothing get a voice.
+_LEAST_SHARE = 0.1
 _REMEDIES = {
     "student.kind": "The classifier's encoder has it as a further part: take another kind",
     "student.representations": "Take it out",
@@ -53,7 +55,7 @@ def modalities_of(data: TrainingData, train_R: torch.Tensor, kinds: Sequence[str
         kinds: Of the further representations.
 
     Raises:
-        TrainingError: No clip to learn from has what one of them is made of, or none to choose by.
+        TrainingError: Less than a tenth of the clips to learn from, or to choose by, have what one of them is made of.
     """
     own = Checked(data.still, data.names)
     n_beside = len(data.still.rows([0]).beside)
@@ -73,11 +75,13 @@ def _modality(
     present_N = torch.cat([heard.n_frames_B > 0 for heard in _chunks(features)])
     train_N = torch.zeros(len(features), dtype=torch.bool)
     train_N[train_R] = True
-    for rows_N, what in ((present_N & train_N, "learn from"), (present_N & ~train_N, "choose by")):
-        if not rows_N.any():
+    for part_N, what in ((train_N, "learn from"), (~train_N, "choose by")):
+        have, n = int((present_N & part_N).sum()), int(part_N.sum())
+        if have < max(1, _LEAST_SHARE * n):
             raise TrainingError(
-                f"{setting}: no clip to {what} has what {name} is made of. {_REMEDIES[setting]}, or give more clips a "
-                "transcript in the manifest."
+                f"{setting}: {have} of {n} clips to {what} have what {name} is made of. Expected a tenth at least: "
+                f"members are compared by their losses. {_REMEDIES[setting]}, or give more clips a transcript in the "
+                "manifest."
             )
     statistics = statistics_of(Part(features, present_N.nonzero()[:, 0].tolist()))
     groups = [range(features.n_layers), *(_thirds(features.n_layers) if of_layers else [])]

@@ -84,7 +84,7 @@ def test_every_stage_is_fresh_after_it(finished: Project) -> None:
 
 def test_the_target_is_heard_once_with_the_chosen_repeats_and_the_source_with_all(finished: Project) -> None:
     stores = [FeatureStore(folder) for folder in (finished.cache / "features").glob("clap-*")]
-    r_a, _ = read_pair(finished.results / "repeats" / "clap.parquet")
+    r_a, _ = read_pair(finished.results / "repeats" / "clap-chosen.parquet")
     heard = sorted(len(store.known()) for store in stores)
     assert r_a in (1, 2)
     assert heard == [8, 8 + 24]
@@ -112,12 +112,20 @@ def test_other_prompts_cost_no_pass_of_the_encoder(three: Project) -> None:
     fixed = {key: value for key, value in ZERO_SHOT.items() if key != "grid"} | {"repeats": [[1, 1], [2, 1]]}
     three.change(teachers=TEACHERS | {"clap": fixed | {"prompts": ["a {e} person", "{e}"]}})
     steps = planned(three)
-    r_a, _ = read_pair(three.results / "repeats" / "clap.parquet")
+    r_a, _ = read_pair(three.results / "repeats" / "clap-chosen.parquet")
     assert (
         steps["zero_shot.clap"]["to_do"] == "96 draws, 24 clips for the encoder to hear"
     )  # only the other number of repeats
     three.change(teachers=TEACHERS | {"clap": fixed | {"repeats": [[r_a, 1]], "prompts": ["a {e} person", "{e}"]}})
     assert planned(three)["zero_shot.clap"]["to_do"] == "48 draws, 0 clips for the encoder to hear"
+
+
+def test_a_larger_grid_that_chooses_the_same_pair_makes_no_draw_anew(three: Project) -> None:
+    before = read_pair(three.results / "repeats" / "clap-chosen.parquet")
+    three.change(teachers=TEACHERS | {"clap": ZERO_SHOT | {"grid": [1, 2, 3]}})
+    assert three.mifuse("run", "small", "--only", "choose_repeats").exit_code == 0
+    assert read_pair(three.results / "repeats" / "clap-chosen.parquet") == before
+    assert list(planned(three)) == ["evaluate_student"]  # whose report shows the larger grid
 
 
 def test_a_renamed_clip_costs_nothing(three: Project) -> None:
