@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from tasks.contracts import errors
 from tasks.contracts.errors import MifuseError, TrainingError
 from tasks.contracts.settings import Settings
@@ -39,7 +41,7 @@ class TrainJob(Settings):
     seen: Path | None
     clips: Path
     last: None = None  # no warm start with an encoder in training
-    lacks: dict[str, list[str]]
+    lacks: dict[str, list[str]] = Field(default={})
 
     @property
     def file(self) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from contextlib import redirect_stdout
 from pathlib import Path
 from threading import Thread
 
@@ -11,7 +13,7 @@ from flows.classifier_folder import alone_in_classifier_folder
 from tasks.contracts.errors import CheckpointError
 
 
-def second_training(folder: Path, *, force: bool, capsys: pytest.CaptureFixture[str]) -> str:
+def second_training(folder: Path, *, force: bool) -> str:
     """What a second one was told that came while a first one was at work."""
     told: list[str] = []
 
@@ -22,11 +24,12 @@ def second_training(folder: Path, *, force: bool, capsys: pytest.CaptureFixture[
         except CheckpointError as error:
             told.append(str(error))
 
-    second, said = Thread(target=train), ""
-    with alone_in_classifier_folder(folder, force=False):
+    # Not capsys: what is printed while it empties its buffer is lost.
+    second, said = Thread(target=train), io.StringIO()
+    with alone_in_classifier_folder(folder, force=False), redirect_stdout(said):
         second.start()
-        while "another `mifuse train-source` into this folder is at work (pid " not in said:
-            said += capsys.readouterr().out
+        while "another `mifuse train-source` into this folder is at work (pid " not in said.getvalue():
+            second.join(0.01)
         assert not told
         folder.mkdir()
         (folder / "config.json").write_text('{"classes": []}')
@@ -34,13 +37,13 @@ def second_training(folder: Path, *, force: bool, capsys: pytest.CaptureFixture[
     return told[0]
 
 
-def test_the_second_does_not_train_over_the_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told = second_training(tmp_path / "classifier", force=False, capsys=capsys)
+def test_the_second_does_not_train_over_the_first(tmp_path: Path) -> None:
+    told = second_training(tmp_path / "classifier", force=False)
     assert told.startswith(f"{tmp_path / 'classifier'}: holds a classifier already.")
 
 
-def test_with_force_it_trains_when_the_first_has_ended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert second_training(tmp_path / "classifier", force=True, capsys=capsys) == "trained"
+def test_with_force_it_trains_when_the_first_has_ended(tmp_path: Path) -> None:
+    assert second_training(tmp_path / "classifier", force=True) == "trained"
     assert [path.name for path in tmp_path.iterdir()] == ["classifier"]
 
 
