@@ -58,7 +58,7 @@ def test_attentive_pooling_learns_from_frames(
     student = train(attentive, data_of(features=sequences()), teacher_refresh=refresh, steps=20)
     again = train(attentive, data_of(features=sequences()), teacher_refresh=refresh, steps=20)
     assert bits(student.head) == bits(again.head)
-    assert bits(student.head)["attention.to_tanh.weight"] != bits(attentive)["attention.to_tanh.weight"]
+    assert bits(student.head)["pooling.to_tanh.weight"] != bits(attentive)["pooling.to_tanh.weight"]
     assert student.curves[-1]["loss_ce"] < student.curves[0]["loss_ce"]
 
 
