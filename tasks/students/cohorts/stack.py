@@ -52,13 +52,13 @@ class Stack(nn.Module):
 
     def forward(self, values: Sequence[torch.Tensor]) -> torch.Tensor:
         """What all representations say of B rows, each (B, D) → outputs, shape (M, B, C)."""
-        hidden_BMH = self.first_bias_MH.expand(len(values[0]), -1, -1)
+        hidden_BMH = self.first_bias_MH.repeat(len(values[0]), 1, 1)
         for values_BD, weights_DLH, of in zip(values, self.first, self._listeners(), strict=True):
             if len(of):
                 part_BLH = (values_BD @ weights_DLH.flatten(1)).view(len(values_BD), *weights_DLH.shape[1:])
-                hidden_BMH = hidden_BMH.index_add(1, of, part_BLH)
-        hidden_MBH = hidden_BMH.relu().transpose(0, 1)
-        hidden_MBH = torch.baddbmm(self.second_bias_M1H, hidden_MBH, self.second_MHH).relu()
+                hidden_BMH.index_add_(1, of, part_BLH)  # in place, as ReLU below: what costs here is fresh memory
+        hidden_MBH = hidden_BMH.relu_().transpose(0, 1)
+        hidden_MBH = torch.baddbmm(self.second_bias_M1H, hidden_MBH, self.second_MHH).relu_()
         return torch.baddbmm(self.last_bias_M1C, hidden_MBH, self.last_MHC)
 
     @torch.no_grad()
