@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
@@ -20,7 +21,7 @@ from flows.place import Place
 from flows.statistics_node import statistics_file
 from flows.zero_shot_amount import unheard_by
 from tasks.contracts.errors import MifuseError
-from tasks.encoders import audio_parts, reads_text
+from tasks.encoders import AudioPart, audio_parts, reads_text
 from tasks.encoders.clip_files import files_in
 from tasks.encoders.storing import store_folder
 from tasks.encoders.text import row_keys
@@ -29,6 +30,7 @@ from tasks.storage.clip_source import not_fetched
 from tasks.storage.features import FeatureStore
 from tasks.storage.mc_draws import DrawStore
 from tasks.storage.stage_records import Record
+from tasks.students.cohort import CohortSettings
 from tasks.teachers.mc_dropout import own_config
 from tasks.teachers.shards import draw_job
 
@@ -92,8 +94,7 @@ class Amounts:
                 case "publish_results":
                     return Amount("the results that have changed to send")
                 case "train_student":
-                    steps = expected_steps(self._place)
-                    return Amount(f"{steps:,} steps on {self._clips.height:,} clips", steps, "steps")
+                    return self._training()
             return Amount(f"{self._clips.height:,} clips")
         except MifuseError:  # the stage's own reason, or an earlier one's, tells it
             return Amount("how much cannot be told before the mistake above is set right")
@@ -127,8 +128,8 @@ class Amounts:
         files = files_in(self._clips, Path(), self._clips)
         keys = row_keys(files, reads_text=reads_text(config.encoder))
         new = _missing(DrawStore(kept), keys, teacher.draws) if kept.is_dir() else wanted
-        unheard = 0 if teacher.makes_encoder_passes else self._unheard()
-        heard = f", {unheard:,} clip{'s' * (unheard != 1)} for the encoder to hear" if unheard else ""
+        of = () if teacher.makes_encoder_passes else audio_parts(config.encoder)
+        heard = self._unheard(of, "the encoder", frames=config.hears_frames)
         return Amount(f"{new:,} of {wanted:,} draws to compute{heard}", new, "computed")
 
     def _statistics(self) -> tuple[Any, bool]:
@@ -141,13 +142,21 @@ class Amounts:
         file = statistics_file(self._place.settings.classifier_name)
         return self._place.store.folder(verdict.node, verdict.kept.fingerprint) / file, True
 
-    def _unheard(self) -> int:
-        """Clips without stored features, or without those of one of several parts."""
-        config, features = own_config(self._place.settings.classifier), self._place.shared("features")
-        parts = enumerate(audio_parts(config.encoder))
-        folders = [store_folder(part, features, frames=config.hears_frames and n == 0) for n, part in parts]
+    def _unheard(self, parts: Sequence[AudioPart], who: str, *, frames: bool = False) -> str:
+        """Clips without stored features, or without those of one of the parts; `frames`: of the first."""
+        features = self._place.shared("features")
+        folders = [store_folder(part, features, frames=frames and n == 0) for n, part in enumerate(parts)]
         known = [FeatureStore(folder).known() if folder.is_dir() else set() for folder in folders]
-        return sum(any(sha256 not in there for there in known) for sha256 in self._clips["sha256"])
+        unheard = sum(any(sha256 not in there for there in known) for sha256 in self._clips["sha256"])
+        return f", {counted(unheard, 'clip')} for {who} to hear" if unheard else ""
+
+    def _training(self) -> Amount:
+        steps, settings = expected_steps(self._place), self._place.settings
+        heard = ""
+        if isinstance(settings.student, CohortSettings):
+            beside = settings.student.beside(own_config(settings.classifier).encoder)
+            heard = self._unheard([part for each in beside for part in audio_parts(each)], "further encoders")
+        return Amount(f"{steps:,} steps on {self._clips.height:,} clips{heard}", steps, "steps")
 
     def _prompts(self, name: str) -> Amount:
         draws = f"{self._clips.height * self._place.settings.zero_shot[name].draws:,} draws"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class DINESettings(SHOTFamilySettings):
-    """`student: {kind: dine}`. Hears the paid teachers and the classifier, all with the same weight."""
+    """`student: {kind: dine}`. Hears the other teachers and the classifier, all with the same weight."""
 
     kind: Literal["dine"] = "dine"
 

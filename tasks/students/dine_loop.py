@@ -16,7 +16,7 @@ from tasks.students.chance import FIRST_FREE_STREAM
 from tasks.students.corpus_pass import pass_over_all
 from tasks.students.losses import diversity
 from tasks.students.objective import Moment
-from tasks.students.paid_word import paid_means
+from tasks.students.kept_word import kept_means
 
 if TYPE_CHECKING:
     from tasks.students.dine import DINESettings
@@ -40,14 +40,14 @@ class DINEObjective:
 
     def __init__(self, settings: DINESettings, head: Head, data: TrainingData) -> None:
         self._settings, self._head, self._data = settings, head, data
-        self._paid_TNC = paid_means(data, settings.kind)
+        self._kept_TNC = kept_means(data, settings.kind)
         self._labels_NC: torch.Tensor | None = None
         self._target_BC: torch.Tensor | None = None
 
     def begin(self, step: int, epoch: int, rows_B: torch.Tensor, heard: Frames) -> None:
         """The labels: the teachers' at first, renewed every T / 10 steps."""
         if self._labels_NC is None:
-            self._labels_NC = softened(mean_of_teachers(self._said(step), self._paid_TNC))
+            self._labels_NC = softened(mean_of_teachers(self._said(step), self._kept_TNC))
         elif step % self._settings.renewed_every == 0:
             self._labels_NC = _KEPT * self._labels_NC + (1 - _KEPT) * self._said(step)
         self._target_BC = self._labels_NC[rows_B]
@@ -100,9 +100,9 @@ class DINEObjective:
         self._labels_NC = state["labels"]
 
 
-def mean_of_teachers(classifier_NC: torch.Tensor, paid_TNC: torch.Tensor) -> torch.Tensor:
+def mean_of_teachers(classifier_NC: torch.Tensor, kept_TNC: torch.Tensor) -> torch.Tensor:
     """The plain mean of those teachers who said something, shape (N, C); the classifier always does."""
-    return torch.cat([classifier_NC[None], paid_TNC]).nanmean(dim=0)
+    return torch.cat([classifier_NC[None], kept_TNC]).nanmean(dim=0)
 
 
 def softened(probs_NC: torch.Tensor) -> torch.Tensor:

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class ProDeSettings(SHOTFamilySettings):
-    """`student: {kind: prode}`. Hears the paid teachers; the classifier is where it starts from."""
+    """`student: {kind: prode}`. Hears the other teachers; the classifier is where it starts from."""
 
     kind: Literal["prode"] = "prode"
-    omega: float = Field(default=1.0, ge=0, le=1)  # strength of the correction; 0 takes the paid teachers at their word
+    omega: float = Field(default=1.0, ge=0, le=1)  # strength of the correction; 0 takes the teachers at their word
 
     uses: ClassVar[Uses] = "draws"
 

@@ -14,7 +14,7 @@ from tasks.networks.head import Head
 from tasks.students.base import TrainingData
 from tasks.students.losses import diversity
 from tasks.students.objective import Moment
-from tasks.students.paid_word import paid_means
+from tasks.students.kept_word import kept_means
 
 if TYPE_CHECKING:
     from tasks.students.prode import ProDeSettings
@@ -31,21 +31,21 @@ class ProDeObjective:
     Tang et al. 2025 (arXiv:2406.01658), as in the authors' code, where probabilities of the source are subtracted from
     logits of the student. The paper writes logits of both; with these, ω = 1 and a black box that does not move, the
     student runs away toward the largest p_LM / p_source (`docs/baselines.md`). Left out is prompt learning, which a
-    paid teacher does not allow. p_LM is the mean draw of the paid teachers with a floor (`tasks.maths.distributions`):
-    a class that was never named has no logarithm. Student and source speak without dropout. Of a clip that no paid
+    paid teacher does not allow. p_LM is the mean draw of the other teachers with a floor (`tasks.maths.distributions`):
+    a class that was never named has no logarithm. Student and source speak without dropout. Of a clip that no other
     teacher answered, the source's probabilities stand in the place of p_LM.
     """
 
     def __init__(self, settings: ProDeSettings, head: Head, data: TrainingData) -> None:
         self._settings, self._head = settings, head
         self._source = copy.deepcopy(head).requires_grad_(False)
-        self._paid_NC = paid_means(data, settings.kind).nanmean(dim=0)
+        self._kept_NC = kept_means(data, settings.kind).nanmean(dim=0)
         self._target_BC: torch.Tensor | None = None
 
     def begin(self, step: int, epoch: int, rows_B: torch.Tensor, heard: Frames) -> None:
         """The denoised labels of this step."""
-        source_BC, paid_BC = self._source(heard).softmax(dim=-1), self._paid_NC[rows_B]
-        word_BC = floored(torch.where(paid_BC.isnan(), source_BC, paid_BC)).log()
+        source_BC, kept_BC = self._source(heard).softmax(dim=-1), self._kept_NC[rows_B]
+        word_BC = floored(torch.where(kept_BC.isnan(), source_BC, kept_BC)).log()
         drift_BC = self._head(heard).log_softmax(dim=-1) - source_BC
         self._target_BC = (word_BC + self._settings.omega * drift_BC).softmax(dim=-1)
 

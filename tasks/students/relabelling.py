@@ -32,13 +32,13 @@ def relabelled(
 ) -> TrainingData:
     """The same clips with labels by the generative rule.
 
-    The teachers are the paid ones as they answered, and the classifier anew: with the target's statistics, and, where
+    The teachers are the others as they answered, and the classifier anew: with the target's statistics, and, where
     it is known who speaks, in a second round with each speaker's own part taken away. The classifier hears a target in
     this way far better than as its source left it. The student, which never knows who speaks, learns what it heard.
 
     Args:
         head: The source classifier; left as it is.
-        data: With the paid teachers' draws, no rule, and who speaks.
+        data: With the other teachers' draws, no rule, and who speaks.
         seed: Of the classifier's dropout.
         standardise: `teacher`: the classifier keeps its own statistics; it may have been trained without any.
     """
@@ -54,12 +54,12 @@ def relabelled(
 def _labels(
     head: Head, features: Features, data: TrainingData, seed: int, standardise: Literal["teacher", "target"]
 ) -> NDArray[np.float64]:
-    """By the generative rule, from the paid teachers and from the classifier that hears these features."""
-    paid = [draws for draws in data.draws if draws is not None]
+    """By the generative rule, from the other teachers and from the classifier that hears these features."""
+    others = [draws for draws in data.draws if draws is not None]
     hearing = copy.deepcopy(head).eval()
     if standardise == "target":
         hearing.standardise_by(statistics_of(features))
-    teachers = [*paid, _anew(hearing, features, data.classifier_draws, Chance(seed))]
+    teachers = [*others, _anew(hearing, features, data.classifier_draws, Chance(seed))]
     said = [Draws(teacher.probs_NKC.double().numpy(), teacher.valid_NK.numpy()) for teacher in teachers]
     if data.lacks_TC is not None:
         said = completed(said, data.lacks_TC)

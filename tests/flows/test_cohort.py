@@ -14,6 +14,7 @@ from tasks.encoders.storing import store_folder
 from tests.encoders.text_models import save_text_model
 from tests.flows.cache.project import fill, mifuse_cache
 from tests.flows.conftest import Project
+from tests.flows.wavlm import save_wavlm
 
 STUDENT: dict[str, Any] = {"kind": "cohort", "member_steps": 10, "distil_steps": 10}
 TEXT = {"kind": "text", "model": "text"}
@@ -53,6 +54,17 @@ def test_it_runs_through_and_is_stale_when_a_transcript_changes(project: Project
     assert project.mifuse("predict", str(project.results / "student"), str(one)).exit_code == 0
     say(project, "badly")
     assert "train_student" in project.stages_run(project.mifuse("run", "small"))
+
+
+def test_the_plan_counts_what_further_encoders_have_not_heard(project: Project) -> None:
+    save_wavlm(project.folder / "wavlm")
+    project.change(student=STUDENT | {"representations": [{"kind": "huggingface", "model": "wavlm"}]})
+    assert "steps on 24 clips, 24 clips for further encoders to hear" in project.mifuse("plan", "small").output
+    project.mifuse("run", "small")
+    project.change(student=STUDENT | {"representations": [{"kind": "huggingface", "model": "wavlm"}], "seed": 1})
+    told = project.mifuse("plan", "small").output
+    assert "steps on 24 clips" in told
+    assert "to hear" not in told
 
 
 def test_who_speaks_and_what_is_said_are_inputs_where_somebody_asks(project: Project) -> None:
