@@ -14,9 +14,9 @@ from tasks.students.base import TrainingData
 from tasks.students.certainty import mean_entropy
 from tasks.students.chance import FIRST_FREE_STREAM
 from tasks.students.corpus_pass import pass_over_all
+from tasks.students.kept_word import kept_means
 from tasks.students.losses import diversity
 from tasks.students.objective import Moment
-from tasks.students.kept_word import kept_means
 
 if TYPE_CHECKING:
     from tasks.students.dine import DINESettings

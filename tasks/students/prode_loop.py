@@ -12,9 +12,9 @@ from tasks.encoders.base import Frames
 from tasks.maths.distributions import floored
 from tasks.networks.head import Head
 from tasks.students.base import TrainingData
+from tasks.students.kept_word import kept_means
 from tasks.students.losses import diversity
 from tasks.students.objective import Moment
-from tasks.students.kept_word import kept_means
 
 if TYPE_CHECKING:
     from tasks.students.prode import ProDeSettings

@@ -132,8 +132,9 @@ def test_where_frames_are_attended_to_what_the_last_layer_hears_is_mixed(
     assert objective.parts(at)["mix"].item() == pytest.approx(expected, abs=1e-6)
 
 
-def test_without_any_answer_of_a_paid_teacher_it_is_refused(head: Head, data_of: MakeData) -> None:
-    with pytest.raises(TrainingError, match=r"no clip has an answer of a teacher beside the classifier, and student\.kind dine"):
+def test_without_any_answer_of_another_teacher_it_is_refused(head: Head, data_of: MakeData) -> None:
+    told = r"no clip has an answer of a teacher beside the classifier, and student\.kind dine"
+    with pytest.raises(TrainingError, match=told):
         DINESettings().loop(head, data_of(draws=[None]), CLASSES)
 
 
