@@ -81,7 +81,7 @@ class Killable:
     def wait_for_work(self, run: subprocess.Popen[bytes]) -> float:
         """When the run took its lock, before its first stage; or ended, having nothing to do."""
         while run.poll() is None and not (self.results / ".run.lock").exists():
-            time.sleep(0.002)
+            time.sleep(0.01)
         return time.monotonic()
 
     def kill_at(self, moment_s: float) -> tuple[float, str]:

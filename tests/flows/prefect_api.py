@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,9 @@ from click.testing import Result
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from tests.flows.conftest import Project
+from tests.waiting import wait_for
 
 Json = dict[str, Any]
-_WAIT_S = 150
 
 
 def mifuse(project: Project, url: str | None, *words: str) -> Result:
@@ -40,7 +39,8 @@ def sent(method: str, path: str, **body: Any) -> httpx.Response:
         response = httpx.request(method, path, timeout=30, **body)
         return None if response.status_code == 503 else response.raise_for_status()
 
-    answer: httpx.Response = wait_for(ask)
+    answer = wait_for(ask)
+    assert answer is not None
     return answer
 
 
@@ -71,14 +71,6 @@ def state_of(url: str, run: str) -> Json:
 def wait_for_state(url: str, run: str, wanted: str) -> Json:
     """The flow run's state, once it is of this type."""
     return wait_for(lambda: state if (state := state_of(url, run))["type"] == wanted else None)
-
-
-def wait_for(look: Callable[[], Any]) -> Any:
-    """What a look finds, once it finds something."""
-    deadline = time.monotonic() + _WAIT_S
-    while not (seen := look()):
-        assert time.monotonic() < deadline, "it did not happen"
-    return seen
 
 
 def processes_with(words: bytes) -> dict[int, bytes]:

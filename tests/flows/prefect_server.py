@@ -6,13 +6,14 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+
+from tests.waiting import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +49,12 @@ def free_port() -> int:
 
 def wait_until_healthy(url: str, server: subprocess.Popen[bytes]) -> None:
     """Returns when the server answers."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        assert server.poll() is None, "the Prefect server ended by itself"
-        try:
-            if httpx.get(f"{url}/health", timeout=2).is_success:
-                return
-        except httpx.TransportError:
-            continue
-    pytest.fail("the Prefect server did not become healthy")
+    with httpx.Client(timeout=2) as client:
+        wait_for(lambda: _is_healthy(client, url), server)
+
+
+def _is_healthy(client: httpx.Client, url: str) -> bool:
+    try:
+        return client.get(f"{url}/health").is_success
+    except httpx.TransportError:
+        return False

@@ -22,10 +22,10 @@ from tests.flows.prefect_api import (
     runs_of_stages,
     sent,
     state_of,
-    wait_for,
     wait_for_state,
     worker,
 )
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

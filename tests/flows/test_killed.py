@@ -19,7 +19,7 @@ from tests.flows.killed import CONCURRENCY, Killable
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-MOMENTS = 8
+MOMENTS = 4
 LATENCY_S = 0.02
 
 

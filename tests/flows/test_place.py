@@ -29,6 +29,7 @@ def test_a_second_run_waits_for_one_that_computes_the_same_and_takes_its_result(
             second.start()
             while second.is_alive() and "another run that computes the same is at work (pid " not in "".join(told):
                 told.append(capsys.readouterr().out)
+                second.join(0.05)
         pl.DataFrame({"sha256": ["x"]}).write_parquet(out / "clips.parquet")
         return {"clips": 1}
 

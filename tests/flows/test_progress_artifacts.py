@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,6 +16,7 @@ from flows.progress_artifacts import progress_artifacts
 from tasks.contracts.errors import ProviderError
 from tasks.contracts.progress import Bar, progress_bar
 from tests.flows.prefect_server import free_port
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -31,12 +31,6 @@ def known(prefect_url: str) -> Iterator[str]:
 def artifacts(url: str, key: str) -> list[dict[str, Any]]:
     found = httpx.post(f"{url}/artifacts/filter", json={"artifacts": {"key": {"any_": [key]}}}).raise_for_status()
     return [dict(each) for each in found.json()]
-
-
-def until(is_so: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 120
-    while not is_so():
-        assert time.monotonic() < deadline
 
 
 @flow(name="stage")
@@ -57,9 +51,9 @@ def test_a_long_bar_is_seen_while_it_moves_and_ends_at_100(known: str) -> None:
     key = "night-calls-asking-lalm-gemini-2-5-flash"
 
     def work(bar: Bar) -> None:
-        until(lambda: artifacts(known, key))
+        wait_for(lambda: artifacts(known, key))
         bar.update()
-        until(lambda: artifacts(known, key)[0]["data"] == 50.0)
+        wait_for(lambda: artifacts(known, key)[0]["data"] == 50.0)
         bar.set_postfix_str("$0.31")
 
     run = whole("asking lalm (gemini-2.5-flash)", work)
@@ -71,7 +65,7 @@ def test_a_long_bar_is_seen_while_it_moves_and_ends_at_100(known: str) -> None:
 
 def test_a_bar_of_work_that_failed_stays_where_it_was(known: str) -> None:
     def work(bar: Bar) -> None:
-        until(lambda: artifacts(known, "night-calls-failing"))
+        wait_for(lambda: artifacts(known, "night-calls-failing"))
         raise ProviderError("out")
 
     with pytest.raises(ProviderError, match="out"):
@@ -97,7 +91,7 @@ def test_a_server_that_is_gone_is_told_once_and_disturbs_nothing(capsys: pytest.
     with temporary_settings(gone), progress_artifacts("calls", after_s=0, every_s=0.01):
         with progress_bar("asking", 2, "draws") as bar:
             bar.update()
-            until(told)
+            wait_for(told)
             bar.update()
         assert bar.n == 2
     (line,) = "".join([*printed, capsys.readouterr().out]).splitlines()

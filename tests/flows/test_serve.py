@@ -16,8 +16,9 @@ import httpx
 import pytest
 
 from tests.flows.conftest import Project
-from tests.flows.prefect_api import processes_with, wait_for
+from tests.flows.prefect_api import processes_with
 from tests.flows.prefect_server import free_port
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

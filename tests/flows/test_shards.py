@@ -32,6 +32,7 @@ from tests.flows.wavlm import (
     table,
     write_pipeline,
 )
+from tests.waiting import wait_for
 
 CLIPS, DRAWS = 12, 4
 
@@ -169,9 +170,7 @@ def test_a_killed_run_goes_on_where_it_was_and_writes_the_same_bytes(
     words = ["run", "small", "--only", "mc_dropout", "--pipelines", str(project.folder / "pipelines.yaml")]
     command = [sys.executable, "-m", "flows", *words, "--cache", str(project.cache)]
     run = subprocess.Popen(command, start_new_session=True)  # Prefect's temporary server is killed with it
-    kept: list[Path] = []
-    while not kept and run.poll() is None:
-        kept = list(project.cache.glob("mc_draws/*/[!.]*.parquet"))
+    wait_for(lambda: list(project.cache.glob("mc_draws/*/[!.]*.parquet")), run, every_s=0.002)
     os.killpg(run.pid, signal.SIGKILL)
     assert run.wait() == -signal.SIGKILL
     done = sum(pl.read_parquet(path).height for path in project.cache.glob("mc_draws/*/[!.]*.parquet"))

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from tasks.contracts.errors import SettingsError
 from tasks.teachers.loopback.server import LoopbackServer, running_server
 from tests.flows.conftest import SETTINGS, Project
 from tests.flows.prefect_server import free_port, running_prefect
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -198,10 +198,7 @@ def test_a_prefect_server_that_is_gone_in_the_middle_stops_the_run_and_what_was_
     with running_prefect(tmp_path / "prefect") as (url, prefect), running_server() as server:
         make_limit(url, "gemini", limit=4, per_second=2)
         run = start_asking(paid, url, server)
-        deadline = time.monotonic() + 120
-        while server.answered < 8:
-            assert run.poll() is None
-            assert time.monotonic() < deadline
+        wait_for(lambda: server.answered >= 8, run)
         prefect.kill()
         told = run.communicate(timeout=120)[0]
         assert run.returncode == 4, told

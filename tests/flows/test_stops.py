@@ -8,14 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 
 import polars as pl
 import pytest
 
 from tasks.teachers.loopback.server import LoopbackServer, running_server
 from tests.flows.conftest import SETTINGS, Project
+from tests.waiting import wait_for
 
 KEY = "a-key-that-must-not-leak"
 DRAWS = 24 * 3
@@ -127,13 +126,6 @@ def test_a_run_that_is_interrupted_or_killed_pays_for_nothing_twice(
         assert server.requests <= DRAWS + in_flight
         assert before < DRAWS
     assert pl.read_parquet(paid.results / "draws" / "lalm.parquet").height == DRAWS
-
-
-def wait_for(is_so: Callable[[], bool], run: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 120
-    while not is_so():
-        assert run.poll() is None
-        assert time.monotonic() < deadline
 
 
 def test_the_ceiling_of_the_command_line_is_the_runs_and_not_each_teachers(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from tasks.students.mi_fuse import MIFuseSettings
 from tasks.train_student import train_student
 from tests.flows.conftest import Project
 from tests.flows.wavlm import CLASSES, draw, make_indexed
+from tests.waiting import wait_for
 
 STEPS = 52  # a checkpoint is written after 50
 TUNED = {"recipe": "paper", "trainable": {"top": 1}, "steps": STEPS, "batch_size": 5, "learning_rate": 1e-3}
@@ -116,13 +116,10 @@ def test_killed_it_goes_on_to_the_same_bits_and_leaves_no_process_behind(project
         "job = TrainJob.model_validate_json(sys.argv[1]); train_in_processes(2, **dict(job))"
     )
     process = subprocess.Popen([sys.executable, "-c", script, job])
-    while not (killed["work"] / "checkpoint.pt").is_file():
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(0.1)
+    wait_for((killed["work"] / "checkpoint.pt").is_file, process)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    while workers_of(killed["work"]):
-        os.sched_yield()
+    wait_for(lambda: not workers_of(killed["work"]))
     assert not (killed["work"] / "told.json").exists()
     train_in_processes(2, **killed)
     names = ("model.safetensors", "encoder/model.safetensors", "curves.parquet", "named.parquet")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import signal
@@ -23,6 +22,7 @@ from tasks.synthesis.corpus import make_corpus
 from tests.flows.conftest import SETTINGS, Project
 from tests.networks.audio_classifiers import save_audio_classifier
 from tests.students.source_toys import save_wavlm
+from tests.waiting import wait_for
 
 Contents = Callable[[Path], dict[str, bytes]]
 SOURCE = SETTINGS["source"]
@@ -159,9 +159,8 @@ def stop(project: Project, sent: signal.Signals) -> tuple[int, str]:
     with told.open("wb") as file:
         # A session of its own: the signal reaches Prefect's temporary server too, as it does from a terminal.
         process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
-        while not list(kept.glob("train_source-*/seed-0/checkpoint.pt")):
-            with contextlib.suppress(subprocess.TimeoutExpired):  # it says nothing when it keeps an epoch
-                raise AssertionError(f"ended with {process.wait(timeout=0.01)}: {told.read_text()}")
+        # It says nothing when it keeps an epoch.
+        wait_for(lambda: list(kept.glob("train_source-*/seed-0/checkpoint.pt")), process, every_s=0.01)
         os.killpg(process.pid, sent)
         process.wait(timeout=60)
     return process.returncode, told.read_text()

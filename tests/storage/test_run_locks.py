@@ -60,6 +60,7 @@ def test_a_second_process_is_named_and_waited_for(
     second.start()
     while "waiting" not in told:
         told += capsys.readouterr().out
+        second.join(0.05)
     assert f"another run of calls is at work (pid {other.pid}, since 20" in told
     assert f"killed_writer.py {tmp_path}); waiting for it to end" in told
     assert not waits
