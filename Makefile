@@ -15,8 +15,9 @@ help:
 demo: $(STAMP)
 	$(BIN)/mifuse demo
 
+# One more than there are cores: many tests wait for a process, a server or a clock.
 test: $(STAMP)
-	$(BIN)/pytest -n auto --dist loadfile
+	$(BIN)/pytest -n $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --dist loadfile
 
 check: $(STAMP)
 	$(BIN)/ruff check .

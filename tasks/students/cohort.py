@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tasks.networks.head import Head
     from tasks.students.base import Checkpoint, Student, TrainingData
 
+_CODE_VERSION = 2  # raised when the same settings train another cohort, or keep its state otherwise
 RHOS = (0.99, 3.0)  # how strongly the best teach, to choose from, beside not at all; the paper's
 
 
@@ -49,7 +50,8 @@ class CohortSettings(Settings):
 
     def fingerprint(self) -> dict[str, Any]:
         """Which representations, not where they lie: what they are is an input of its own."""
-        return super().fingerprint() | {"representations": [each.kind for each in self.representations]}
+        kinds = [each.kind for each in self.representations]
+        return super().fingerprint() | {"representations": kinds, "code_version": _CODE_VERSION}
 
     @property
     def uses(self) -> Uses:

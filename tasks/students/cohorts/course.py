@@ -68,7 +68,7 @@ class Lesson:
 
     def heard(self, rows_B: torch.Tensor) -> list[torch.Tensor]:
         """All that is to be heard of these rows."""
-        return [values_ND[rows_B] for values_ND in self.values]
+        return [values_ND.index_select(0, rows_B) for values_ND in self.values]
 
 
 def lesson_of(

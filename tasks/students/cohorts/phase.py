@@ -10,8 +10,8 @@ import torch
 from tasks.maths.threads import one_thread
 from tasks.students.chance import ORDER, Chance
 from tasks.students.cohorts.course import Course, Lesson
+from tasks.students.cohorts.halves import Halves
 from tasks.students.cohorts.losses import divergences, mean_over, task_losses
-from tasks.students.cohorts.stack import Stack
 from tasks.students.faults import not_finite
 
 _CHUNK_ROWS = 1024
@@ -41,9 +41,9 @@ class Phase:
         self.step, self._rate = 0, course.learning_rate
         widths = [values_ND.shape[1] for values_ND in lesson.values]
         shape = (lesson.members, widths, lesson.target_NC.shape[1], course.seed)
-        self._now, self.best = Stack(*shape), Stack(*shape)
+        self._now, self.best = Halves(*shape), Halves(*shape)
         self.best_M = torch.full((len(lesson.members),), math.inf)
-        self._optimiser = torch.optim.Adam(self._now.parameters(), lr=course.learning_rate, fused=True)
+        self._optimisers = self._now.optimisers(course.learning_rate)
         self._chance = Chance(course.seed)
         self._order: tuple[int, torch.Tensor] | None = None
 
@@ -55,10 +55,8 @@ class Phase:
         """
         rows_B = self._rows()
         with one_thread():
-            loss_M = self._losses(self._now(self._lesson.heard(rows_B)), rows_B)
-            self._optimiser.zero_grad()
-            loss_M.sum().backward()  # no member's loss reaches another's weights: each one's own gradient
-            self._optimiser.step()
+            heard, losses = self._lesson.heard(rows_B), lambda outputs_MBC: self._losses(outputs_MBC, rows_B)
+            loss_M = self._now.descend(heard, losses, self._optimisers)
             self.step += 1
             if self.step % self._course.look_every and self.step < self._course.steps:
                 return None
@@ -104,7 +102,7 @@ class Phase:
             "now": self._now.state_dict(),
             "best": self.best.state_dict(),
             "best_losses": self.best_M,
-            "optimiser": self._optimiser.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self._optimisers],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -112,10 +110,11 @@ class Phase:
         self.step, self.best_M = state["step"], state["best_losses"]
         self._now.load_state_dict(state["now"])
         self.best.load_state_dict(state["best"])
-        self._optimiser.load_state_dict(state["optimiser"])
+        for optimiser, kept in zip(self._optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(kept)
 
 
 @torch.no_grad()
-def outputs_of(stack: Stack, lesson: Lesson, rows_R: torch.Tensor) -> torch.Tensor:
+def outputs_of(halves: Halves, lesson: Lesson, rows_R: torch.Tensor) -> torch.Tensor:
     """What all members say of these rows, shape (M, R, C); a chunk at a time."""
-    return torch.cat([stack(lesson.heard(rows_B)) for rows_B in rows_R.split(_CHUNK_ROWS)], dim=1)
+    return torch.cat([halves(lesson.heard(rows_B)) for rows_B in rows_R.split(_CHUNK_ROWS)], dim=1)
