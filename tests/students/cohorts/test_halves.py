@@ -52,21 +52,25 @@ def test_what_fails_in_either_thread_is_told_when_both_have_ended(failing: int) 
     assert ended == [1 - failing]
 
 
-def test_fresh_threads_give_the_same_bits_every_time() -> None:
-    """Two threads that torch made ready in the middle of their first products did not, in 4 of 250 runs."""
+def test_the_thread_beside_shares_out_no_product_whatever_the_caller_does() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert Halves(MEMBERS, WIDTHS, 1, seed=0)._at_once(lambda half: torch.get_num_threads()) == [2, 1]
+    finally:
+        torch.set_num_threads(before)
 
+
+def test_two_threads_give_the_bits_of_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     def trained() -> bytes:
         phase = Phase(course(batch_size=64), lesson())
         for _ in range(4):
             phase.advance()
         return b"".join(weights.numpy().tobytes() for weights in phase.state()["now"].values())
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        assert len({trained() for _ in range(200)}) == 1
-    finally:
-        torch.set_num_threads(before)
+    at_once = {trained() for _ in range(50)}
+    monkeypatch.setattr(Halves, "_at_once", lambda self, work: [work(half) for half in range(len(self.stacks))])
+    assert at_once == {trained()}
 
 
 @given(st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=3).map(tuple), min_size=1, max_size=30))
